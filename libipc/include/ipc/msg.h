@@ -1,0 +1,167 @@
+/*
+ * Values: packed bytes (msgpack), formats to pack and unpack them, and a cursor to walk them.
+ */
+#ifndef IPC_MSG_H
+#define IPC_MSG_H
+
+#include <ipc/error.h>
+#include <ipc/types.h>
+
+#include <stdarg.h>
+
+IPC_BEGIN_DECLS
+
+/** Extension types (msgpack ext) that libipc gives a meaning to. */
+typedef enum ipc_ext {
+    IPC_EXT_TIMESTAMP = -1, /**< A moment: msgpack's own timestamp. */
+    IPC_EXT_NDARRAY = 64,   /**< An array of numbers. */
+    IPC_EXT_BIGINT = 65,    /**< An integer beyond 64 bits: two's complement, big-endian, shortest form. */
+    IPC_EXT_HANDLE = 66,    /**< A handle on an object of a hub. */
+    IPC_EXT_ERROR = 67,     /**< An error: [type name, text]. */
+    IPC_EXT_PICKLE = 68,    /**< A pickled Python object: read only where the program asked for it. */
+} ipc_ext;
+
+/* ---- owned values ---- */
+
+/**
+ * Copy packed bytes into a message, after checking that they are exactly one well-formed value.
+ *
+ * @param[out] out  The message. The caller owns it: ipc_msg_free().
+ * @return IPC_OK; IPC_EBADMSG the bytes are no value (see ipc_msg_check); IPC_ENOMEM.
+ * Thread safety: any thread.
+ */
+IPC_EXPORT ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length);
+
+/** The packed bytes: borrowed, valid as long as the message. @param[out] length  Their number; may be NULL. */
+IPC_EXPORT const void *ipc_msg_bytes(const ipc_msg *msg, size_t *length);
+
+/** How often this item was handed out, 1 for the first time; 0 for a message that was not taken from an object. */
+IPC_EXPORT unsigned ipc_msg_attempt(const ipc_msg *msg);
+
+/** Another reference to the same message, to be freed like the first. Thread safety: any thread. */
+IPC_EXPORT ipc_msg *ipc_msg_ref(ipc_msg *msg);
+
+/** Give up one reference; the last one frees the bytes. NULL is fine. Thread safety: any thread. */
+IPC_EXPORT void ipc_msg_free(ipc_msg *msg);
+
+/**
+ * Check that bytes from outside are exactly one well-formed value: counts against the bytes left, depth at most 32,
+ * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed. Neither recurses nor allocates.
+ *
+ * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error().
+ * Thread safety: any thread.
+ */
+IPC_EXPORT ipc_err ipc_msg_check(const void *bytes, size_t length);
+
+/* ---- formats ---- */
+
+/**
+ * Pack a value by a format.
+ *
+ *     n  null                      (no argument)
+ *     b  boolean                   int
+ *     i  integer                   int
+ *     I  64-bit integer            int64_t
+ *     U  64-bit unsigned integer   uint64_t
+ *     f  float                     double
+ *     s  text, UTF-8               const char *
+ *     S  text with its length      const char *, size_t
+ *     B  bytes                     const void *, size_t
+ *     t  moment                    const struct timespec *
+ *     v  a value packed before     const ipc_msg *
+ *     [ ]  a sequence of what stands between
+ *     { }  a map: key:value pairs, the key a text (s) taken from the arguments
+ *
+ * Spaces, ',' and ':' are for the eye only, except that a map must hold pairs: "{s:i,s:[f,f]}" takes a key, an int,
+ * a key and two doubles.
+ *
+ * @param[out] out  The message. The caller owns it: ipc_msg_free().
+ * @return IPC_OK; IPC_EFORMAT the format is wrong (ipc_last_error() says where); IPC_EBADMSG a text is not UTF-8;
+ *         IPC_EINVAL a NULL argument; IPC_ENOMEM.
+ * Thread safety: any thread.
+ */
+IPC_EXPORT ipc_err ipc_pack(ipc_msg **out, const char *format, ...);
+IPC_EXPORT ipc_err ipc_vpack(ipc_msg **out, const char *format, va_list args);
+
+/**
+ * Unpack a value by a format: the counterpart of ipc_pack, with pointers to the same types. In a map, the key is an
+ * argument that is looked up (const char *); keys that are not named are passed over. Additions:
+ *
+ *     s  const char **: text that ends in NUL, borrowed, valid as long as the message
+ *     S  const char **, size_t *: borrowed, not ended by NUL
+ *     B  const void **, size_t *: borrowed
+ *     t  struct timespec *
+ *     v  ipc_msg **: a copy of the value at this place; the caller owns it
+ *     *  (no argument) anything: passed over
+ *     ?  before a map's key: the key may be absent; its value's outs are then left alone
+ *     !  at the end of a map or sequence: refuse what the format does not name. Without it a map may hold more keys
+ *        and a sequence more elements.
+ *
+ * An integer that does not fit its type is IPC_EFORMAT, never a wrap. An integer is taken for f; a float never for i.
+ *
+ * @return IPC_OK; IPC_EFORMAT format and value do not match (ipc_last_error() says where); IPC_EBADMSG; IPC_ENOMEM.
+ *         After an error the outs before the place are set; owned ones (v) among them are freed and NULL.
+ * Thread safety: any thread.
+ */
+IPC_EXPORT ipc_err ipc_unpack(const ipc_msg *msg, const char *format, ...);
+IPC_EXPORT ipc_err ipc_vunpack(const ipc_msg *msg, const char *format, va_list args);
+
+/* ---- a cursor ---- */
+
+typedef enum ipc_kind {
+    IPC_KIND_NULL,
+    IPC_KIND_BOOL,
+    IPC_KIND_INT,  /**< Fits an int64_t. */
+    IPC_KIND_UINT, /**< Above INT64_MAX only. */
+    IPC_KIND_FLOAT,
+    IPC_KIND_STR,
+    IPC_KIND_BIN,
+    IPC_KIND_ARRAY, /**< Its elements follow. */
+    IPC_KIND_MAP,   /**< Its keys and values follow, in turn. */
+    IPC_KIND_EXT,
+} ipc_kind;
+
+/** One value, or the head of a sequence or map. Pointers are borrowed from the bytes that are walked. */
+typedef struct ipc_value {
+    ipc_kind kind;
+    union {
+        bool boolean;
+        int64_t i;
+        uint64_t u;
+        double f;
+        uint32_t count; /**< ARRAY: elements; MAP: pairs. */
+        struct {
+            const char *data;
+            uint32_t length;
+            int8_t ext; /**< EXT: the type. */
+        } bytes;        /**< STR, BIN, EXT. */
+    } as;
+} ipc_value;
+
+/** A place in packed bytes. Put it on the stack; its fields are the library's own. */
+typedef struct ipc_cursor {
+    const unsigned char *at;
+    const unsigned char *end;
+} ipc_cursor;
+
+/**
+ * Start at the first byte of a message. The message is checked (ipc_msg_check) the first time.
+ * @return IPC_OK; IPC_EBADMSG.
+ */
+IPC_EXPORT ipc_err ipc_cursor_open(ipc_cursor *cursor, const ipc_msg *msg);
+
+/** Start at bytes that need not be checked before: every step checks its own. The bytes are borrowed. */
+IPC_EXPORT void ipc_cursor_init(ipc_cursor *cursor, const void *bytes, size_t length);
+
+/**
+ * Read the next value, or the head of the next sequence or map, and step behind it.
+ * @return IPC_OK; IPC_EEMPTY no bytes are left; IPC_EBADMSG. On an error the cursor stays where it is.
+ */
+IPC_EXPORT ipc_err ipc_cursor_next(ipc_cursor *cursor, ipc_value *value);
+
+/** Step over one whole value, whatever it contains. @return as ipc_cursor_next(). */
+IPC_EXPORT ipc_err ipc_cursor_skip(ipc_cursor *cursor);
+
+IPC_END_DECLS
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * Queues: many producers, many consumers, in any language; joinable ones know when their items are finished.
+ */
+#ifndef IPC_QUEUE_H
+#define IPC_QUEUE_H
+
+#include <ipc/conn.h>
+#include <ipc/error.h>
+#include <ipc/msg.h>
+#include <ipc/types.h>
+
+IPC_BEGIN_DECLS
+
+typedef struct ipc_queue_options {
+    size_t size;        /**< sizeof(ipc_queue_options): set by the INIT macro. */
+    ipc_open_mode mode; /**< Attach, create, or either. */
+    bool joinable;      /**< Taken items stay leased until they are done; join() waits for all of them. */
+    uint64_t maxsize;   /**< The most items it holds; 0 for no bound. */
+} ipc_queue_options;
+
+#define IPC_QUEUE_OPTIONS_INIT {sizeof(ipc_queue_options), IPC_OPEN_EITHER, false, 0}
+
+/**
+ * Open a queue.
+ *
+ * @param[out] queue  The handle. The caller owns it: ipc_queue_free(). It may outlive *conn*.
+ * @param conn        The connection to use; NULL for the default one.
+ * @param name        Its name (1 to 255 bytes of UTF-8); NULL for a queue without one, which lives as long as
+ *                    somebody holds a handle on it.
+ * @param options     NULL for the defaults (then an existing queue is taken as it is). The first opener's options
+ *                    count; a later one that asks for others gets IPC_EOPTIONS.
+ * @return IPC_OK; IPC_EEXIST; IPC_ENOENT; IPC_ETYPE the name is that of another type; IPC_EOPTIONS; IPC_ELIMIT;
+ *         IPC_EINVAL; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM.
+ * Thread safety: any thread; handles too may be used from any thread. Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_queue_open(ipc_queue **queue, ipc_conn *conn, const char *name,
+                                  const ipc_queue_options *options);
+
+/**
+ * Put a value at the queue's end.
+ *
+ * Returns when the value is on its way and counted against the hub's memory; ipc_queue_flush() waits until the hub
+ * owns it. What goes wrong later (deletion, a lost hub) is returned by the next call on this handle.
+ *
+ * @param msg         Borrowed.
+ * @param timeout_ms  How long to wait for room: milliseconds, 0 not at all, -1 for ever.
+ * @return IPC_OK; IPC_EFULL no room came in time; IPC_ETOOBIG; IPC_ELIMIT; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED;
+ *         IPC_ENOMEM.
+ * Thread safety: any thread. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_queue_put(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms);
+
+/** ipc_queue_put() of packed bytes, which are borrowed and not checked: readers check what they take. */
+IPC_EXPORT ipc_err ipc_queue_put_bytes(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms);
+
+/**
+ * Take the oldest item.
+ *
+ * @param timeout_ms  How long to wait: milliseconds, 0 not at all, -1 for ever.
+ * @param[out] item   The item. The caller owns it: ipc_msg_free(). On a joinable queue it is leased to this session
+ *                    until ipc_queue_done().
+ * @return IPC_OK; IPC_EEMPTY nothing came in time; IPC_EDELETED; IPC_ELOST the hub is gone; IPC_ECLOSED; IPC_ENOMEM;
+ *         an error of an earlier put.
+ * Thread safety: any thread. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item);
+
+/**
+ * Finish one item that was taken from a joinable queue. Finishing a delivery twice, or after it was handed to somebody
+ * else, touches nothing.
+ *
+ * @param item  As taken from this queue; borrowed.
+ * @return IPC_OK; IPC_EINVAL the item is not of this queue, or the queue is not joinable; IPC_ELOST; IPC_ECLOSED.
+ * Thread safety: any thread. Blocking: no.
+ */
+IPC_EXPORT ipc_err ipc_queue_done(ipc_queue *queue, const ipc_msg *item);
+
+/**
+ * Give a taken item back to the head of the queue, for somebody else, with its attempt counted.
+ * @return As ipc_queue_done().
+ */
+IPC_EXPORT ipc_err ipc_queue_release(ipc_queue *queue, const ipc_msg *item);
+
+/**
+ * Finish one taken item without naming it: the oldest that this thread took, else the oldest of this handle, else the
+ * queue's oldest.
+ *
+ * @return IPC_OK; IPC_EUNFINISHED more calls than items taken; IPC_EINVAL the queue is not joinable; IPC_ELOST;
+ *         IPC_ECLOSED.
+ * Thread safety: any thread. Blocking: no, or one round trip where this handle has taken nothing.
+ */
+IPC_EXPORT ipc_err ipc_queue_task_done(ipc_queue *queue);
+
+/**
+ * Wait until every item that was put is done. What this session has put before counts.
+ *
+ * @return IPC_OK; IPC_ETIMEOUT; IPC_EINVAL the queue is not joinable; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED.
+ * Thread safety: any thread. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_queue_join(ipc_queue *queue, int64_t timeout_ms);
+
+/** What a queue holds. */
+typedef struct ipc_queue_info {
+    uint64_t size;       /**< Items that a consumer could take now. */
+    uint64_t maxsize;    /**< 0: no bound. */
+    uint64_t unfinished; /**< Joinable: items put and not yet done. */
+    bool joinable;
+} ipc_queue_info;
+
+/**
+ * Ask what the queue holds. This session's own puts are counted; others may change it meanwhile.
+ * @return IPC_OK; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED. Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_queue_stat(ipc_queue *queue, ipc_queue_info *info);
+
+/** The number of items that a consumer could take now. @return As ipc_queue_stat(). */
+IPC_EXPORT ipc_err ipc_queue_qsize(ipc_queue *queue, uint64_t *size);
+
+/** Whether qsize is 0. @return As ipc_queue_stat(). */
+IPC_EXPORT ipc_err ipc_queue_empty(ipc_queue *queue, bool *empty);
+
+/** Whether a put would have to wait for room. @return As ipc_queue_stat(). */
+IPC_EXPORT ipc_err ipc_queue_full(ipc_queue *queue, bool *full);
+
+/**
+ * Wait until the hub owns everything that was put through this handle.
+ * @return IPC_OK; IPC_ETIMEOUT; an error of an earlier put; IPC_ELOST; IPC_ECLOSED. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_queue_flush(ipc_queue *queue, int64_t timeout_ms);
+
+/** Its name, borrowed from the handle; NULL for a queue without one. */
+IPC_EXPORT const char *ipc_queue_name(const ipc_queue *queue);
+
+/**
+ * A ticket with which another process of this host, forked, spawned or unrelated, opens the same queue, also one
+ * without a name. The queue is kept alive for it until this session ends, or a minute after the ticket's first use.
+ *
+ * @param[out] ticket  Plain data; the caller owns it: ipc_msg_free().
+ * @return IPC_OK; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM. Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_queue_share(ipc_queue *queue, ipc_msg **ticket);
+
+/**
+ * Open a queue by its ticket.
+ *
+ * @param conn  NULL: a connection to the ticket's hub that all attached handles of this process share.
+ * @return IPC_OK; IPC_ENOENT the queue is gone; IPC_EBADMSG not a ticket; IPC_ETYPE a ticket for another type; as
+ *         ipc_connect().
+ */
+IPC_EXPORT ipc_err ipc_queue_attach(ipc_queue **queue, ipc_conn *conn, const ipc_msg *ticket);
+
+/** Give the handle up: waiters on it return IPC_ECLOSED, untaken items go back, what was put stays. Idempotent. */
+IPC_EXPORT void ipc_queue_close(ipc_queue *queue);
+
+/** Close, and free. NULL is fine. */
+IPC_EXPORT void ipc_queue_free(ipc_queue *queue);
+
+IPC_END_DECLS
+
+#endif
