@@ -11,7 +11,8 @@
 #include "util/error.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
