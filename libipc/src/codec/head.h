@@ -19,20 +19,20 @@ typedef struct ipc__head_form {
 } ipc__head_form;
 
 static const ipc__head_form ipc__head_forms[32] = {
-    {IPC_KIND_NULL, false, 0, 0},    {IPC__HEAD_RESERVED, false, 0, 0},                               /* c0 c1 */
-    {IPC_KIND_BOOL, false, 0, 0},    {IPC_KIND_BOOL, false, 0, 0},                                    /* c2 c3 */
-    {IPC_KIND_BIN, false, 1, 0},     {IPC_KIND_BIN, false, 2, 0},     {IPC_KIND_BIN, false, 4, 0},    /* c4 c5 c6 */
-    {IPC_KIND_EXT, false, 1, 0},     {IPC_KIND_EXT, false, 2, 0},     {IPC_KIND_EXT, false, 4, 0},    /* c7 c8 c9 */
-    {IPC_KIND_FLOAT, false, 4, 0},   {IPC_KIND_FLOAT, false, 8, 0},                                   /* ca cb */
-    {IPC_KIND_INT, false, 1, 0},     {IPC_KIND_INT, false, 2, 0},                                     /* cc cd */
-    {IPC_KIND_INT, false, 4, 0},     {IPC_KIND_INT, false, 8, 0},                                     /* ce cf */
-    {IPC_KIND_INT, true, 1, 0},      {IPC_KIND_INT, true, 2, 0},                                      /* d0 d1 */
-    {IPC_KIND_INT, true, 4, 0},      {IPC_KIND_INT, true, 8, 0},                                      /* d2 d3 */
-    {IPC_KIND_EXT, false, 0, 1},     {IPC_KIND_EXT, false, 0, 2},     {IPC_KIND_EXT, false, 0, 4},    /* d4 d5 d6 */
-    {IPC_KIND_EXT, false, 0, 8},     {IPC_KIND_EXT, false, 0, 16},                                    /* d7 d8 */
-    {IPC_KIND_STR, false, 1, 0},     {IPC_KIND_STR, false, 2, 0},     {IPC_KIND_STR, false, 4, 0},    /* d9 da db */
-    {IPC_KIND_ARRAY, false, 2, 0},   {IPC_KIND_ARRAY, false, 4, 0},                                   /* dc dd */
-    {IPC_KIND_MAP, false, 2, 0},     {IPC_KIND_MAP, false, 4, 0},                                     /* de df */
+    {IPC_KIND_NULL, false, 0, 0},  {IPC__HEAD_RESERVED, false, 0, 0},                              /* c0 c1 */
+    {IPC_KIND_BOOL, false, 0, 0},  {IPC_KIND_BOOL, false, 0, 0},                                   /* c2 c3 */
+    {IPC_KIND_BIN, false, 1, 0},   {IPC_KIND_BIN, false, 2, 0},       {IPC_KIND_BIN, false, 4, 0}, /* c4 c5 c6 */
+    {IPC_KIND_EXT, false, 1, 0},   {IPC_KIND_EXT, false, 2, 0},       {IPC_KIND_EXT, false, 4, 0}, /* c7 c8 c9 */
+    {IPC_KIND_FLOAT, false, 4, 0}, {IPC_KIND_FLOAT, false, 8, 0},                                  /* ca cb */
+    {IPC_KIND_INT, false, 1, 0},   {IPC_KIND_INT, false, 2, 0},                                    /* cc cd */
+    {IPC_KIND_INT, false, 4, 0},   {IPC_KIND_INT, false, 8, 0},                                    /* ce cf */
+    {IPC_KIND_INT, true, 1, 0},    {IPC_KIND_INT, true, 2, 0},                                     /* d0 d1 */
+    {IPC_KIND_INT, true, 4, 0},    {IPC_KIND_INT, true, 8, 0},                                     /* d2 d3 */
+    {IPC_KIND_EXT, false, 0, 1},   {IPC_KIND_EXT, false, 0, 2},       {IPC_KIND_EXT, false, 0, 4}, /* d4 d5 d6 */
+    {IPC_KIND_EXT, false, 0, 8},   {IPC_KIND_EXT, false, 0, 16},                                   /* d7 d8 */
+    {IPC_KIND_STR, false, 1, 0},   {IPC_KIND_STR, false, 2, 0},       {IPC_KIND_STR, false, 4, 0}, /* d9 da db */
+    {IPC_KIND_ARRAY, false, 2, 0}, {IPC_KIND_ARRAY, false, 4, 0},                                  /* dc dd */
+    {IPC_KIND_MAP, false, 2, 0},   {IPC_KIND_MAP, false, 4, 0},                                    /* de df */
 };
 
 static inline uint64_t ipc__head_number(const unsigned char *at, unsigned width)

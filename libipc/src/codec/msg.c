@@ -15,14 +15,14 @@ enum { MSG_HEAD = offsetof(ipc_msg, bytes) };
 /* The slack behind a built message that is worth giving back. */
 enum { SLACK_MAX = 4096 };
 
-static ipc_msg *msg_init(void *memory, const unsigned char *data, size_t length)
+static ipc_msg *msg_init(void *memory, size_t length)
 {
     memset(memory, 0, MSG_HEAD);
     ipc_msg *msg = memory;
     atomic_init(&msg->refs, 1);
     atomic_init(&msg->checked, false);
     atomic_init(&msg->texts, NULL);
-    msg->data = data;
+    msg->data = msg->bytes;
     msg->length = length;
     return msg;
 }
@@ -30,7 +30,7 @@ static ipc_msg *msg_init(void *memory, const unsigned char *data, size_t length)
 ipc_msg *ipc__msg_new(size_t length)
 {
     ipc_msg *memory = length <= SIZE_MAX - sizeof *memory ? malloc(sizeof *memory + length) : NULL;
-    return memory ? msg_init(memory, memory->bytes, length) : NULL;
+    return memory ? msg_init(memory, length) : NULL;
 }
 
 ipc_msg *ipc__msg_borrow(const void *bytes, size_t length, void (*release)(void *arg), void *arg)
@@ -39,7 +39,8 @@ ipc_msg *ipc__msg_borrow(const void *bytes, size_t length, void (*release)(void 
     if (!memory) {
         return NULL;
     }
-    ipc_msg *msg = msg_init(memory, bytes, length);
+    ipc_msg *msg = msg_init(memory, length);
+    msg->data = bytes;
     msg->release = release;
     msg->release_arg = arg;
     return msg;
@@ -67,7 +68,7 @@ ipc_msg *ipc__msg_end(ipc__buf *buf)
         memory = smaller ? smaller : memory;
     }
     *buf = (ipc__buf){0};
-    return msg_init(memory, memory->bytes, length);
+    return msg_init(memory, length);
 }
 
 ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length)

@@ -65,9 +65,9 @@ static ipc_err unpack_fail(unpack *u, ipc_err err, const char *why)
 static ipc_err unpack_mismatch(unpack *u, const char *wanted, const ipc_value *value)
 {
     static const char *const kinds[] = {
-        [IPC_KIND_NULL] = "null",         [IPC_KIND_BOOL] = "a boolean",   [IPC_KIND_INT] = "an integer",
-        [IPC_KIND_UINT] = "an integer",   [IPC_KIND_FLOAT] = "a float",    [IPC_KIND_STR] = "a text",
-        [IPC_KIND_BIN] = "bytes",         [IPC_KIND_ARRAY] = "a sequence", [IPC_KIND_MAP] = "a map",
+        [IPC_KIND_NULL] = "null",        [IPC_KIND_BOOL] = "a boolean",   [IPC_KIND_INT] = "an integer",
+        [IPC_KIND_UINT] = "an integer",  [IPC_KIND_FLOAT] = "a float",    [IPC_KIND_STR] = "a text",
+        [IPC_KIND_BIN] = "bytes",        [IPC_KIND_ARRAY] = "a sequence", [IPC_KIND_MAP] = "a map",
         [IPC_KIND_EXT] = "an extension",
     };
     char why[100];
@@ -304,8 +304,8 @@ static ipc_err unpack_enter(unpack *u, const ipc_cursor *slot)
         }
         count = value.as.count;
     }
-    u->levels[u->depth++] = (unpack_level){
-        .map = map, .absent = !slot->at, .count = count, .first = inside, .next = inside};
+    u->levels[u->depth++] =
+        (unpack_level){.map = map, .absent = !slot->at, .count = count, .first = inside, .next = inside};
     return IPC_OK;
 }
 
