@@ -35,25 +35,25 @@ static const ipc__head_form ipc__head_forms[32] = {
     {IPC_KIND_MAP, false, 2, 0},   {IPC_KIND_MAP, false, 4, 0},                                    /* de df */
 };
 
-static inline uint64_t ipc__head_number(const unsigned char *at, unsigned width)
+/* The number behind the byte, big-endian; a negative one comes out as its two's complement in 64 bits. */
+static inline uint64_t ipc__head_number(const unsigned char *at, const ipc__head_form *form)
 {
-    uint64_t number = 0;
-    for (unsigned i = 0; i < width; i++) {
+    uint64_t number = form->is_signed && at[0] >= 0x80 ? UINT64_MAX : 0;
+    for (unsigned i = 0; i < form->width; i++) {
         number = number << 8 | at[i];
     }
     return number;
 }
 
-static inline void ipc__head_int(ipc_value *value, uint64_t number, const ipc__head_form *form)
+static inline void ipc__head_int(ipc_value *value, uint64_t number, bool is_signed)
 {
-    if (!form->is_signed && number > INT64_MAX) {
+    if (!is_signed && number > INT64_MAX) {
         value->kind = IPC_KIND_UINT;
         value->as.u = number;
         return;
     }
-    unsigned unused = form->is_signed ? 64 - 8u * form->width : 0;
     value->kind = IPC_KIND_INT;
-    value->as.i = (int64_t)(number << unused) >> unused;
+    value->as.i = (int64_t)number;
 }
 
 static inline void ipc__head_float(ipc_value *value, uint64_t number, unsigned width)
@@ -110,7 +110,7 @@ static inline const char *ipc__head_long(ipc_value *value, unsigned char byte, c
     if ((size_t)(end - *at) < form->width) {
         return "the bytes end inside a value";
     }
-    uint64_t number = ipc__head_number(*at, form->width);
+    uint64_t number = ipc__head_number(*at, form);
     *at += form->width;
     switch ((ipc_kind)form->kind) {
     case IPC_KIND_NULL:
@@ -121,7 +121,7 @@ static inline const char *ipc__head_long(ipc_value *value, unsigned char byte, c
         value->as.boolean = byte == 0xc3;
         return NULL;
     case IPC_KIND_INT:
-        ipc__head_int(value, number, form);
+        ipc__head_int(value, number, form->is_signed);
         return NULL;
     case IPC_KIND_FLOAT:
         ipc__head_float(value, number, form->width);
@@ -148,7 +148,7 @@ static inline const char *ipc__head_read(const unsigned char **at, const unsigne
     const char *reason = NULL;
     if (byte < 0x80 || byte >= 0xe0) {
         value->kind = IPC_KIND_INT;
-        value->as.i = (int8_t)byte;
+        value->as.i = byte < 0x80 ? byte : byte - 0x100;
     } else if (byte < 0x90) {
         reason = ipc__head_count(value, IPC_KIND_MAP, byte & 0x0f, (size_t)(end - behind));
     } else if (byte < 0xa0) {

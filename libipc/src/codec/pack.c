@@ -104,7 +104,6 @@ static ipc_err pack_value(pack *p, const ipc_msg *msg)
 
 static ipc_err pack_s(pack *p)
 {
-    /* The analyzer loses sight of the va_copy in ipc_vpack. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     const char *text = va_arg(p->args, const char *);
     return text ? pack_text(p, text, strlen(text)) : pack_fail(p, IPC_EINVAL, "the text is NULL");
 }

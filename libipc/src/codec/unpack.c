@@ -207,6 +207,17 @@ static ipc_err take_copy(const ipc_cursor *slot, ipc_msg **out)
     return IPC_OK;
 }
 
+static ipc_err take_bytes(unpack *u, const ipc_value *value, const unpack_outs *outs)
+{
+    bool text = *u->at == 'S';
+    if (value->kind != (text ? IPC_KIND_STR : IPC_KIND_BIN)) {
+        return unpack_mismatch(u, text ? "a text" : "bytes", value);
+    }
+    *(const void **)outs->value = value->as.bytes.data;
+    *outs->length = value->as.bytes.length;
+    return IPC_OK;
+}
+
 /* Store the value in the slot as the letter says. */
 static ipc_err unpack_take(unpack *u, const ipc_cursor *slot, const unpack_outs *outs)
 {
@@ -241,12 +252,7 @@ static ipc_err unpack_take(unpack *u, const ipc_cursor *slot, const unpack_outs 
         return take_copy(slot, outs->value);
     case 'S':
     case 'B':
-        if (value.kind != (*u->at == 'S' ? IPC_KIND_STR : IPC_KIND_BIN)) {
-            return unpack_mismatch(u, *u->at == 'S' ? "a text" : "bytes", &value);
-        }
-        *(const void **)outs->value = value.as.bytes.data;
-        *outs->length = value.as.bytes.length;
-        return IPC_OK;
+        return take_bytes(u, &value, outs);
     default: /* '*' */
         return IPC_OK;
     }
