@@ -213,7 +213,11 @@ static ipc_err take_bytes(unpack *u, const ipc_value *value, const unpack_outs *
     if (value->kind != (text ? IPC_KIND_STR : IPC_KIND_BIN)) {
         return unpack_mismatch(u, text ? "a text" : "bytes", value);
     }
-    *(const void **)outs->value = value->as.bytes.data;
+    if (text) {
+        *(const char **)outs->value = value->as.bytes.data;
+    } else {
+        *(const void **)outs->value = value->as.bytes.data;
+    }
     *outs->length = value->as.bytes.length;
     return IPC_OK;
 }
