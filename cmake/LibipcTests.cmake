@@ -2,18 +2,22 @@
 #
 # Every test runs under tests/support/isolate, in a run directory of its own, with the built tree on its paths.
 
-set(LIBIPC_HUB "${LIBIPC_LIBEXEC_OUTPUT_DIRECTORY}/ipc-hub")
 set(LIBIPC_TEST_ENVIRONMENT
-  "LIBIPC_HUB=${LIBIPC_HUB}"
+  "LIBIPC_HUB=${LIBIPC_LIBEXEC_OUTPUT_DIRECTORY}/ipc-hub"
+  "LIBIPC_BUILD_DIR=${PROJECT_BINARY_DIR}"
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:handle_abort=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
   "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+set(lua_path "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.lua" "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?/init.lua"
+  "${PROJECT_SOURCE_DIR}/tests/support/?.lua")
+string(JOIN "\\;" lua_path ${lua_path} "\\;")
 set(LIBIPC_TEST_PATHS
   "PATH=path_list_prepend:${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
   "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
+  "PYTHONPATH=path_list_prepend:${PROJECT_SOURCE_DIR}/tests/support"
   "PYTHONPATH=path_list_prepend:${LIBIPC_PYTHON_OUTPUT_DIRECTORY}"
   "PYTHONDONTWRITEBYTECODE=set:1"
-  "LUA_PATH=set:${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.lua\\;${LIBIPC_LUA_OUTPUT_DIRECTORY}/?/init.lua\\;\\;"
+  "LUA_PATH=set:${lua_path}"
   "LUA_CPATH=set:${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.so\\;\\;")
 
 # libipc_add_test(NAME name LABELS label... TIMEOUT seconds COMMAND command...)
@@ -52,14 +56,18 @@ function(libipc_add_c_tests folder)
   endforeach()
 endfunction()
 
-# libipc_add_script_tests(PATTERN LANGUAGE TIMEOUT seconds COMMAND interpreter...): every file under this folder whose
-# name is like PATTERN is a test of its own, labelled with the language and the folder it lies in.
+# libipc_add_script_tests(PATTERN LANGUAGE TIMEOUT seconds [FAIL_ON regex] COMMAND interpreter...): every file under this
+# folder whose name is like PATTERN is a test of its own, labelled with the language and the folder it lies in. It fails
+# when it says so by its exit status, or when its output matches FAIL_ON.
 function(libipc_add_script_tests pattern language)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "COMMAND")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;FAIL_ON" "COMMAND")
   file(GLOB_RECURSE scripts CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${pattern}")
   foreach(script IN LISTS scripts)
     string(REGEX MATCH "^[^/]+" folder "${script}")
     libipc_add_test(NAME "${script}" LABELS ${language} ${folder} TIMEOUT ${arg_TIMEOUT}
       COMMAND ${arg_COMMAND} "${CMAKE_CURRENT_SOURCE_DIR}/${script}")
+    if(arg_FAIL_ON)
+      set_tests_properties("${script}" PROPERTIES FAIL_REGULAR_EXPRESSION "${arg_FAIL_ON}")
+    endif()
   endforeach()
 endfunction()
