@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,16 +41,20 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 static void signal_children(int signal)
 {
     char path[64];
+    char pids[4096];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    FILE *list = fopen(path, "re");
-    if (!list) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         return;
     }
-    int pid;
-    while (fscanf(list, "%d", &pid) == 1) {
-        kill(pid, signal);
+    /* More than fit in are met the next time round. */
+    ssize_t length = read(fd, pids, sizeof pids - 1);
+    close(fd);
+    pids[length > 0 ? length : 0] = '\0';
+    char *end = pids;
+    for (long pid; (pid = strtol(end, &end, 10)) > 0;) {
+        kill((pid_t)pid, signal);
     }
-    fclose(list);
 }
 
 /* Politely first: a hub that is told to end removes its files. */
