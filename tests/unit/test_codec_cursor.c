@@ -230,6 +230,18 @@ static void test_codec_cursor__skip_of_a_broken_value_stays(void **state)
     }
 }
 
+/* Each head is fine by itself; together they announce more than there is. */
+static void test_codec_cursor__skip_adds_up_what_is_announced(void **state)
+{
+    (void)state;
+    block b = block_hex("9391c0c0");
+    ipc_cursor cursor;
+    ipc_cursor_init(&cursor, b.bytes, b.length);
+    assert_int_equal(ipc_cursor_skip(&cursor), IPC_EBADMSG);
+    assert_string_equal(ipc_last_error(), "more elements are announced than bytes are left, 2 bytes before their end");
+    block_free(b);
+}
+
 /* A million levels: whoever recurses dies of it. */
 static void test_codec_cursor__skip_does_not_recurse(void **state)
 {
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_codec_cursor__bad_bytes_leave_it_where_it_is),
         cmocka_unit_test(test_codec_cursor__skip_passes_one_whole_value),
         cmocka_unit_test(test_codec_cursor__skip_of_a_broken_value_stays),
+        cmocka_unit_test(test_codec_cursor__skip_adds_up_what_is_announced),
         cmocka_unit_test(test_codec_cursor__skip_does_not_recurse),
         cmocka_unit_test(test_codec_cursor__open_checks_a_message_once),
     };
