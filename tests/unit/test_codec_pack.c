@@ -128,11 +128,11 @@ static void test_codec_pack__a_value_that_was_not_checked_is_checked(void **stat
 /* depth openers, inside, depth closers */
 static void format_nested(char *format, unsigned depth, const char *inside)
 {
+    size_t length = strlen(inside);
     memset(format, '[', depth);
-    strcpy(format + depth, inside);
-    size_t length = strlen(format);
-    memset(format + length, ']', depth);
-    format[length + depth] = '\0';
+    memcpy(format + depth, inside, length);
+    memset(format + depth + length, ']', depth);
+    format[2 * depth + length] = '\0';
 }
 
 static void test_codec_pack__the_depth_is_that_of_the_scan(void **state)
