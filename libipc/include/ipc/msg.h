@@ -49,7 +49,7 @@ IPC_EXPORT void ipc_msg_free(ipc_msg *msg);
  * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed, a map's keys scalars (of the extensions:
  * IPC_EXT_TIMESTAMP and IPC_EXT_BIGINT). Neither recurses nor allocates.
  *
- * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error(); IPC_EINVAL bytes is NULL, length is not 0.
+ * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error(); IPC_EINVAL a NULL argument.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_msg_check(const void *bytes, size_t length);
