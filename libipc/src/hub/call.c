@@ -2,7 +2,7 @@
  * Answers, and the calls that wait for theirs.
  * Touches the core and sessions through the lane seam. Not locked: the core's thread.
  */
-#include "hub/core.h"
+#include "hub/registry.h"
 #include "hub/stream.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -121,6 +121,7 @@ ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int6
     call->timer.fire = call_late;
     call->core = core;
     call->hold = hold;
+    call->session_id = hold->session->id;
     call->seq = seq;
     call->late = late;
     call->queue = queue;
