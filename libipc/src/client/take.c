@@ -178,7 +178,7 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || handle->failed || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
