@@ -647,7 +647,6 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     bool unsure = false;
@@ -655,6 +654,7 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
         learn_taken(sub);
         unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
+    ring_leave(sub); /* learning what was taken may have made it want more */
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);
