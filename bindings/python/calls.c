@@ -386,7 +386,10 @@ static PyObject *pipe_pair(PyObject *cls, PyObject *args)
 
 /* ---- into SWIG's classes ---- */
 
-#define FAST(name, function, doc) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, doc}
+#define FAST(name, function, doc)                                                                                      \
+    {                                                                                                                  \
+        name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, doc                                \
+    }
 
 static PyMethodDef queue_methods[] = {
     FAST("put", queue_put, "put(obj, block=True, timeout=None)"),

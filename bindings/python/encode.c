@@ -197,8 +197,9 @@ static int encode_str(encoder *enc, PyObject *value)
             return -1;
         }
         PyErr_Clear();
-        return refuse(enc, PyExc_ValueError, "cannot send a str with a lone surrogate, which no other language can "
-                                             "hold; send bytes (os.fsencode() for a file name)");
+        return refuse(enc, PyExc_ValueError,
+                      "cannot send a str with a lone surrogate, which no other language can "
+                      "hold; send bytes (os.fsencode() for a file name)");
     }
     if ((size_t)length > UINT32_MAX) {
         return refuse(enc, PyExc_ValueError, "%zd bytes are more than one value can hold", length);
@@ -246,7 +247,8 @@ static int encode_buffer(encoder *enc, PyObject *value)
             return -1;
         }
         PyErr_Clear();
-        return refuse(enc, PyExc_TypeError, "cannot send a %.200s whose memory is not contiguous; send bytes(...) of it",
+        return refuse(enc, PyExc_TypeError,
+                      "cannot send a %.200s whose memory is not contiguous; send bytes(...) of it",
                       Py_TYPE(value)->tp_name);
     }
     bool scalar = view.ndim == 0;
@@ -321,8 +323,8 @@ static int encode_key(encoder *enc, PyObject *key)
     if (PyUnicode_CheckExact(key)) {
         return encode_str(enc, key);
     }
-    const unsigned long no_scalar = Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS |
-                                    Py_TPFLAGS_BASE_EXC_SUBCLASS;
+    const unsigned long no_scalar =
+        Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_BASE_EXC_SUBCLASS;
     if (PyType_HasFeature(Py_TYPE(key), no_scalar) || PyAnySet_Check(key)) {
         return refuse(enc, PyExc_TypeError,
                       "cannot send a dict with a %.200s as a key; keys are None, bool, int, float, str, bytes or an "
