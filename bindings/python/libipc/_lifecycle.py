@@ -36,7 +36,7 @@ def _watch() -> None:
     """Have multiprocessing call _in_child() in its children; it is not imported only for that."""
     global _watching
     util = sys.modules.get("multiprocessing.util")
-    if not _watching and hasattr(util, "register_after_fork"):
+    if not _watching and util is not None and hasattr(util, "register_after_fork"):
         util.register_after_fork(_in_child, _in_child)
         _watching = True
 

@@ -14,7 +14,7 @@ def mode_number(mode: str) -> int:
         raise ValueError(f"mode is 'either', 'create' or 'attach', not {mode!r}") from None
 
 
-def attach(cls: type, address: str, ticket: object):
+def attach(cls, address: str, ticket: object):
     """Open what was pickled in another process."""
     conn = _conn.to_address(address)
     handle = cls._attach(conn, ticket)
