@@ -138,7 +138,7 @@ def test_stubs__name_every_public_method():
         if isinstance(node, ast.ClassDef):
             names = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
             names |= {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
-            bases = [stubbed.get(base.id, set()) for base in node.bases]
+            bases = [stubbed.get(getattr(base, "id", None), set()) for base in node.bases]
             stubbed[node.name] = names.union(*bases)
     for cls in (libipc.Conn, libipc.Queue, libipc.JoinableQueue, libipc.Item, libipc.Connection, libipc.Hub):
         assert public(stubbed[cls.__name__]) == public(dir(cls)), cls
