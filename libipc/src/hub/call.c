@@ -2,7 +2,7 @@
  * Answers, and the calls that wait for theirs.
  * Touches the core and sessions through the lane seam. Not locked: the core's thread.
  */
-#include "hub/core.h"
+#include "hub/registry.h"
 #include "hub/stream.h"
 #include "util/clock.h"
 #include "util/error.h"
