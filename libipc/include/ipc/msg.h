@@ -46,7 +46,8 @@ IPC_EXPORT void ipc_msg_free(ipc_msg *msg);
 
 /**
  * Check that bytes from outside are exactly one well-formed value: counts against the bytes left, depth at most 32,
- * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed. Neither recurses nor allocates.
+ * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed, a map's keys scalars (of the extensions:
+ * IPC_EXT_TIMESTAMP and IPC_EXT_BIGINT). Neither recurses nor allocates.
  *
  * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error().
  * Thread safety: any thread.
@@ -73,11 +74,12 @@ IPC_EXPORT ipc_err ipc_msg_check(const void *bytes, size_t length);
  *     { }  a map: key:value pairs, the key a text (s) taken from the arguments
  *
  * Spaces, ',' and ':' are for the eye only, except that a map must hold pairs: "{s:i,s:[f,f]}" takes a key, an int,
- * a key and two doubles.
+ * a key and two doubles. A NULL is fine for S and B with a length of 0.
  *
  * @param[out] out  The message. The caller owns it: ipc_msg_free().
- * @return IPC_OK; IPC_EFORMAT the format is wrong (ipc_last_error() says where); IPC_EBADMSG a text is not UTF-8;
- *         IPC_EINVAL a NULL argument; IPC_ENOMEM.
+ * @return IPC_OK; IPC_EFORMAT the format is wrong (ipc_last_error() says where); IPC_EBADMSG a text is not UTF-8,
+ *         or the value is nested too deep with what v brings in; IPC_EINVAL a NULL argument, or a moment's nanoseconds
+ *         are not below 10^9; IPC_ETOOBIG a text or bytes of 4 GiB or more; IPC_ENOMEM.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_pack(ipc_msg **out, const char *format, ...);
@@ -87,7 +89,7 @@ IPC_EXPORT ipc_err ipc_vpack(ipc_msg **out, const char *format, va_list args);
  * Unpack a value by a format: the counterpart of ipc_pack, with pointers to the same types. In a map, the key is an
  * argument that is looked up (const char *); keys that are not named are passed over. Additions:
  *
- *     s  const char **: text that ends in NUL, borrowed, valid as long as the message
+ *     s  const char **: text that ends in NUL (and has none inside), borrowed, valid as long as the message
  *     S  const char **, size_t *: borrowed, not ended by NUL
  *     B  const void **, size_t *: borrowed
  *     t  struct timespec *
@@ -98,9 +100,12 @@ IPC_EXPORT ipc_err ipc_vpack(ipc_msg **out, const char *format, va_list args);
  *        and a sequence more elements.
  *
  * An integer that does not fit its type is IPC_EFORMAT, never a wrap. An integer is taken for f; a float never for i.
+ * Name a key once; of a key that stands twice in the map, either value may be taken.
  *
- * @return IPC_OK; IPC_EFORMAT format and value do not match (ipc_last_error() says where); IPC_EBADMSG; IPC_ENOMEM.
+ * @return IPC_OK; IPC_EFORMAT format and value do not match (ipc_last_error() says where); IPC_EBADMSG;
+ *         IPC_EINVAL a NULL argument; IPC_ENOMEM.
  *         After an error the outs before the place are set; owned ones (v) among them are freed and NULL.
+ * Thread safety: any thread, also several with one message.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_unpack(const ipc_msg *msg, const char *format, ...);
@@ -150,7 +155,10 @@ typedef struct ipc_cursor {
  */
 IPC_EXPORT ipc_err ipc_cursor_open(ipc_cursor *cursor, const ipc_msg *msg);
 
-/** Start at bytes that need not be checked before: every step checks its own. The bytes are borrowed. */
+/**
+ * Start at bytes that need not be checked before: every step checks its own against the bytes left. The bytes are
+ * borrowed. Whether a text is UTF-8 and how deep a value is nested, only ipc_msg_check() looks at.
+ */
 IPC_EXPORT void ipc_cursor_init(ipc_cursor *cursor, const void *bytes, size_t length);
 
 /**

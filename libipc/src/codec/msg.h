@@ -5,8 +5,17 @@
 #ifndef IPC__MSG_H
 #define IPC__MSG_H
 
+#include "util/buf.h"
+
 #include <ipc/msg.h>
 #include <stdatomic.h>
+
+/* A copy of one text of a message, with a NUL behind it. */
+typedef struct ipc__text {
+    struct ipc__text *next;
+    const char *of; /* the text in the packed bytes */
+    char copy[];
+} ipc__text;
 
 struct ipc_msg {
     atomic_uint refs;
@@ -22,13 +31,31 @@ struct ipc_msg {
     uint64_t position; /* the place of this delivery in the handle's subscription */
     unsigned attempt;
 
+    _Atomic(ipc__text *) texts; /* made by ipc_unpack's s; only ever pushed to, freed with the message */
+
     unsigned char bytes[];
 };
 
 /* A message with room for length bytes in bytes[] (data points there, unchecked). NULL: out of memory. */
 ipc_msg *ipc__msg_new(size_t length);
 
-/* A message around bytes that stay where they are; release(arg) is called with the last reference. */
+/*
+ * A message around bytes that stay where they are; release(arg) is called with the last reference.
+ * NULL: out of memory, and release was not called.
+ */
 ipc_msg *ipc__msg_borrow(const void *bytes, size_t length, void (*release)(void *arg), void *arg);
+
+/*
+ * Build a message in one allocation: begin with a zeroed buffer, write packed bytes into it, end. The end takes the
+ * buffer over and returns the message (unchecked), or NULL when memory ran out on the way.
+ */
+bool ipc__msg_begin(ipc__buf *buf);
+ipc_msg *ipc__msg_end(ipc__buf *buf);
+
+/* Check the bytes, unless that was done before. IPC_OK or IPC_EBADMSG. */
+ipc_err ipc__msg_ensure(const ipc_msg *msg);
+
+/* A text of the message (data lies in its bytes) with a NUL behind it, valid as long as the message. NULL: no memory. */
+const char *ipc__msg_text(const ipc_msg *msg, const char *data, size_t length);
 
 #endif

@@ -16,4 +16,10 @@ enum {
 /* Exactly one well-formed value? IPC_OK or IPC_EBADMSG with reason and offset in the error text. */
 ipc_err ipc__scan(const unsigned char *bytes, size_t length);
 
+/*
+ * How many bytes from the start are whole UTF-8 characters: length, if all is well. Strict: nothing overlong, no
+ * surrogates, nothing above U+10FFFF.
+ */
+size_t ipc__utf8_span(const unsigned char *bytes, size_t length);
+
 #endif

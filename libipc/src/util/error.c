@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,8 +69,8 @@ ipc_err ipc__fail_errno(const char *format, ...)
     int used = vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     if (used >= 0 && used < DETAIL_MAX) {
-        char text[128];
-        snprintf(detail + used, sizeof detail - (size_t)used, ": %s", strerror_r(err, text, sizeof text) == 0 ? text : "?");
+        const char *text = strerrordesc_np(err);
+        snprintf(detail + used, sizeof detail - (size_t)used, ": %s", text ? text : "unknown errno");
     }
     errno = err;
     return err == ENOMEM ? IPC_ENOMEM : IPC_ESYS;

@@ -1,0 +1,73 @@
+# How tests get into ctest: by lying in the right folder. Nothing is registered by hand.
+#
+# Every test runs under tests/support/isolate, in a run directory of its own, with the built tree on its paths.
+
+set(LIBIPC_TEST_ENVIRONMENT
+  "LIBIPC_HUB=${LIBIPC_LIBEXEC_OUTPUT_DIRECTORY}/ipc-hub"
+  "LIBIPC_BUILD_DIR=${PROJECT_BINARY_DIR}"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:handle_abort=1"
+  "UBSAN_OPTIONS=print_stacktrace=1"
+  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+set(lua_path "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.lua" "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?/init.lua"
+  "${PROJECT_SOURCE_DIR}/tests/support/?.lua")
+string(JOIN "\\;" lua_path ${lua_path} "\\;")
+set(LIBIPC_TEST_PATHS
+  "PATH=path_list_prepend:${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
+  "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
+  "PYTHONPATH=path_list_prepend:${PROJECT_SOURCE_DIR}/tests/support"
+  "PYTHONPATH=path_list_prepend:${LIBIPC_PYTHON_OUTPUT_DIRECTORY}"
+  "PYTHONDONTWRITEBYTECODE=set:1"
+  "LUA_PATH=set:${lua_path}"
+  "LUA_CPATH=set:${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.so\\;\\;")
+
+# libipc_add_test(NAME name LABELS label... TIMEOUT seconds COMMAND command...)
+function(libipc_add_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "LABELS;COMMAND")
+  add_test(NAME "${arg_NAME}" COMMAND isolate ${arg_COMMAND} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties("${arg_NAME}" PROPERTIES
+    LABELS "${arg_LABELS}"
+    TIMEOUT "${arg_TIMEOUT}"
+    ENVIRONMENT "${LIBIPC_TEST_ENVIRONMENT}"
+    ENVIRONMENT_MODIFICATION "${LIBIPC_TEST_PATHS}")
+endfunction()
+
+# libipc_add_c_tests(FOLDER LINK library... TIMEOUT seconds): every test_*.c of the folder is a program and a test of its
+# own. Other .c files of the folder are helpers that all its programs share; those in tests/support serve all folders.
+function(libipc_add_c_tests folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LINK")
+  file(GLOB programs CONFIGURE_DEPENDS "${folder}/test_*.c")
+  file(GLOB helpers CONFIGURE_DEPENDS "${folder}/*.c")
+  list(REMOVE_ITEM helpers ${programs})
+  if(helpers)
+    add_library(test_${folder}_helpers STATIC ${helpers})
+    target_link_libraries(test_${folder}_helpers
+      PUBLIC test_support ${arg_LINK} PkgConfig::CMOCKA PRIVATE libipc_warnings)
+  endif()
+  foreach(source IN LISTS programs)
+    cmake_path(GET source STEM name)
+    set(target "${folder}_${name}")
+    add_executable(${target} "${source}")
+    target_link_libraries(${target} PRIVATE
+      $<TARGET_NAME_IF_EXISTS:test_${folder}_helpers> test_support ${arg_LINK} PkgConfig::CMOCKA libipc_warnings)
+    set_target_properties(${target} PROPERTIES
+      OUTPUT_NAME "${name}"
+      RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
+    libipc_add_test(NAME "${folder}/${name}" LABELS c ${folder} TIMEOUT ${arg_TIMEOUT} COMMAND $<TARGET_FILE:${target}>)
+  endforeach()
+endfunction()
+
+# libipc_add_script_tests(PATTERN LANGUAGE TIMEOUT seconds [FAIL_ON regex] COMMAND interpreter...): every file under this
+# folder whose name is like PATTERN is a test of its own, labelled with the language and the folder it lies in. It fails
+# when it says so by its exit status, or when its output matches FAIL_ON.
+function(libipc_add_script_tests pattern language)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;FAIL_ON" "COMMAND")
+  file(GLOB_RECURSE scripts CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${pattern}")
+  foreach(script IN LISTS scripts)
+    string(REGEX MATCH "^[^/]+" folder "${script}")
+    libipc_add_test(NAME "${script}" LABELS ${language} ${folder} TIMEOUT ${arg_TIMEOUT}
+      COMMAND ${arg_COMMAND} "${CMAKE_CURRENT_SOURCE_DIR}/${script}")
+    if(arg_FAIL_ON)
+      set_tests_properties("${script}" PROPERTIES FAIL_REGULAR_EXPRESSION "${arg_FAIL_ON}")
+    endif()
+  endforeach()
+endfunction()

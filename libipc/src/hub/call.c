@@ -1,0 +1,166 @@
+/*
+ * Answers, and the calls that wait for theirs.
+ * Touches the core and sessions through the lane seam. Not locked: the core's thread.
+ */
+#include "hub/core.h"
+#include "hub/stream.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+msgpack_packer ipc__reply_begin(ipc__session *session, uint32_t handle, uint64_t seq, unsigned fields)
+{
+    ipc__buf *scratch = &session->core->scratch;
+    ipc__buf_reset(scratch);
+    msgpack_packer packer = ipc__packer(scratch);
+    ipc__write_op(&packer, IPC__OP_REPLY, handle, seq, 1 + fields);
+    msgpack_pack_int(&packer, IPC_OK);
+    return packer;
+}
+
+static void send_scratch(ipc__session *session)
+{
+    ipc__buf *scratch = &session->core->scratch;
+    if (scratch->failed) {
+        ipc__log(IPC_LOG_ERROR, "out of memory: an answer to session %llu is lost", (unsigned long long)session->id);
+        return;
+    }
+    session->lane->send(session->peer, scratch->data, scratch->length);
+}
+
+void ipc__reply_end(ipc__session *session)
+{
+    send_scratch(session);
+}
+
+static void pack_error(ipc__session *session, ipc__op op, uint32_t handle, uint64_t seq, ipc_err err)
+{
+    const char *detail = ipc_last_error();
+    const char *words = *detail ? detail : ipc_strerror(err);
+    ipc__buf *scratch = &session->core->scratch;
+    ipc__buf_reset(scratch);
+    msgpack_packer packer = ipc__packer(scratch);
+    ipc__write_op(&packer, op, handle, seq, 2);
+    msgpack_pack_int(&packer, err);
+    msgpack_pack_str_with_body(&packer, words, strlen(words));
+    send_scratch(session);
+}
+
+void ipc__reply(ipc__session *session, uint32_t handle, uint64_t seq, ipc_err err)
+{
+    if (err == IPC_OK) {
+        ipc__reply_begin(session, handle, seq, 0);
+        send_scratch(session);
+        return;
+    }
+    pack_error(session, IPC__OP_REPLY, handle, seq, err);
+}
+
+void ipc__refuse(ipc__session *session, ipc__op op, uint32_t handle, uint64_t seq, ipc_err err)
+{
+    pack_error(session, ipc__op_is_request(op) ? IPC__OP_REPLY : IPC__OP_FAIL, handle, seq, err);
+}
+
+void ipc__notify(ipc__hold *hold, ipc__op op, uint64_t first, uint64_t second)
+{
+    ipc__session *session = hold->session;
+    ipc__buf *scratch = &session->core->scratch;
+    ipc__buf_reset(scratch);
+    msgpack_packer packer = ipc__packer(scratch);
+    ipc__write_op(&packer, op, hold->id, 0, 2);
+    msgpack_pack_uint64(&packer, first);
+    msgpack_pack_uint64(&packer, second);
+    send_scratch(session);
+}
+
+void ipc__notify_end(ipc__hold *hold, ipc_err code)
+{
+    ipc__session *session = hold->session;
+    ipc__buf *scratch = &session->core->scratch;
+    ipc__buf_reset(scratch);
+    msgpack_packer packer = ipc__packer(scratch);
+    ipc__write_op(&packer, IPC__OP_END, hold->id, 0, 1);
+    msgpack_pack_int(&packer, code);
+    send_scratch(session);
+}
+
+/* ---- waiting calls ---- */
+
+static void call_free(ipc__call *call)
+{
+    ipc__timer_clear(&call->core->timers, &call->timer);
+    DL_DELETE(*call->queue, call);
+    if (call->hold) {
+        DL_DELETE2(call->hold->session->calls, call, session_prev, session_next);
+    }
+    if (call->item) {
+        ipc__item_free(call->core, call->item);
+    }
+    free(call);
+}
+
+static void call_late(ipc__timer *timer, uint64_t now)
+{
+    (void)now;
+    ipc__call *call = (ipc__call *)timer; /* its first member */
+    ipc__call_answer(call, call->late);
+}
+
+ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms, ipc_err late)
+{
+    ipc__call *call = calloc(1, sizeof *call);
+    if (!call) {
+        return NULL;
+    }
+    ipc__core *core = hold->object->core;
+    call->timer.fire = call_late;
+    call->core = core;
+    call->hold = hold;
+    call->seq = seq;
+    call->late = late;
+    call->queue = queue;
+    uint64_t due = ipc__deadline(core->now, timeout_ms);
+    if (due != IPC__NEVER && !ipc__timer_set(&core->timers, &call->timer, due)) {
+        free(call);
+        return NULL;
+    }
+    DL_APPEND(*queue, call);
+    DL_APPEND2(hold->session->calls, call, session_prev, session_next);
+    return call;
+}
+
+void ipc__call_answer(ipc__call *call, ipc_err err)
+{
+    if (call->seq) {
+        ipc__fail_plain(err);
+        ipc__reply(call->hold->session, call->hold->id, call->seq, err);
+    }
+    call_free(call);
+}
+
+void ipc__calls_drop(ipc__hold *hold)
+{
+    ipc__call *call;
+    ipc__call *next;
+    DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
+    {
+        if (call->hold != hold) {
+            continue;
+        }
+        if (call->seq) {
+            call_free(call);
+        } else {
+            DL_DELETE2(hold->session->calls, call, session_prev, session_next);
+            call->hold = NULL;
+        }
+    }
+}
+
+void ipc__calls_answer(ipc__call **queue, ipc_err err)
+{
+    while (*queue) {
+        ipc__call_answer(*queue, err);
+    }
+}

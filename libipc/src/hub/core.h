@@ -1,0 +1,233 @@
+/*
+ * The hub core: a deterministic state machine. Requests, deaths and the time go in; replies and deliveries come out
+ * through the lane seam. No socket, no clock, no thread.
+ * Not locked: one thread drives it.
+ */
+#ifndef IPC__CORE_H
+#define IPC__CORE_H
+
+#include "hub/lane.h"
+#include "util/timer.h"
+#include "wire/envelope.h"
+
+#include <ipc/hub.h>
+
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl NULL */
+#include <uthash.h>
+
+typedef struct ipc__core ipc__core;
+typedef struct ipc__session ipc__session;
+typedef struct ipc__object ipc__object;
+typedef struct ipc__object_ops ipc__object_ops;
+typedef struct ipc__hold ipc__hold;
+typedef struct ipc__call ipc__call;
+typedef struct ipc__pin ipc__pin;
+typedef struct ipc__lease ipc__lease;
+
+/* How a hold or a session ends. */
+typedef enum ipc__end {
+    IPC__END_CLEAN, /* closed, or the session said BYE */
+    IPC__END_CRASH, /* its process is gone without a word */
+} ipc__end;
+
+/* One operation for an object: its head is read, its fields are read from the envelope. */
+typedef struct ipc__request {
+    ipc__op op;
+    uint64_t seq;
+    uint32_t fields;
+    ipc__envelope *envelope;
+    uint64_t now;
+} ipc__request;
+
+/* What a type is made of. Nothing outside its file knows more. */
+struct ipc__object_ops {
+    const char *name;
+    size_t size;      /* of the object's struct, which starts with an ipc__object */
+    size_t hold_size; /* of a hold's struct, which starts with an ipc__hold */
+
+    /* Make the object as the options say; and compare an existing one with them. */
+    ipc_err (*init)(ipc__object *object, ipc_cursor options);
+    ipc_err (*match)(const ipc__object *object, ipc_cursor options);
+    void (*fini)(ipc__object *object);
+
+    /* A hold begins. twin: the hold that it copies (a fork, a pin's), or NULL. */
+    ipc_err (*attach)(ipc__hold *hold, ipc_cursor options, const ipc__hold *twin);
+    void (*detach)(ipc__hold *hold, ipc__end end, uint64_t now);
+
+    /* An operation of this type. An error other than IPC_EPROTO is told to the client; IPC_EPROTO ends its session. */
+    ipc_err (*request)(ipc__hold *hold, const ipc__request *request);
+
+    /* The session that had the lease is gone, after all its holds were detached. NULL for types without leases. */
+    void (*lease_end)(ipc__lease *lease, ipc__end end);
+
+    /* The options as a map, as OPEN answers them for this hold. */
+    void (*describe)(const ipc__hold *hold, msgpack_packer *packer);
+
+    /* How much it holds that nobody has taken yet. */
+    uint64_t (*unread)(const ipc__object *object);
+};
+
+struct ipc__object {
+    const ipc__object_ops *ops;
+    ipc__core *core;
+    char *name; /* NULL: none */
+    uint64_t id;
+    ipc__hold *holds;
+    unsigned hold_count; /* pins' included */
+    ipc__object *prev, *next;
+    UT_hash_handle hh; /* by name */
+};
+
+/* A session's hold on an object; also a pin's, without a session. */
+struct ipc__hold {
+    ipc__object *object;
+    ipc__session *session;
+    uint32_t id;
+    ipc__hold *prev, *next; /* in the object's list */
+};
+
+/* A request that waits for its answer. */
+struct ipc__call {
+    ipc__timer timer;
+    ipc__core *core;
+    ipc__hold *hold;   /* NULL: gone, and a parked put is left */
+    uint64_t seq;      /* 0: nobody waits for an answer (a parked PUT) */
+    ipc_err late;      /* the answer at the timeout */
+    ipc__call **queue; /* the list that it waits in */
+    ipc__item *item;   /* owned: what a put brings */
+    ipc__call *prev, *next;
+    ipc__call *session_prev, *session_next;
+};
+
+/* What a session has of an object, whichever of its holds it came through: the type's struct starts with it. */
+struct ipc__lease {
+    ipc__object *object;
+    ipc__session *session; /* NULL: its session is gone */
+    ipc__lease *prev, *next;
+};
+
+struct ipc__pin {
+    uint64_t id;
+    ipc__hold *hold;
+    ipc__session *owner;
+    ipc__timer expiry; /* armed by the first use */
+    ipc__pin *prev, *next;
+    UT_hash_handle hh;
+};
+
+struct ipc__session {
+    ipc__core *core;
+    const ipc__lane_ops *lane;
+    void *peer;
+    uint64_t id;
+    char *language;
+    char *program;
+    int64_t pid; /* 0: not known */
+    ipc__hold **holds;
+    uint32_t hold_capacity;
+    ipc__call *calls;
+    ipc__pin *pins;
+    ipc__lease *leases;
+    bool ending; /* it takes no deliveries any more */
+    uint64_t acked; /* put bytes taken in: the byte window */
+    ipc__session *prev, *next;
+};
+
+struct ipc__core {
+    ipc_hub_options options;
+    uint64_t validity; /* us: how long a delivery or a credit may be used */
+    uint64_t now;      /* the latest time that it was told */
+    ipc__timers timers;
+    ipc__session *sessions;
+    unsigned session_count;
+    ipc__object *objects;
+    ipc__object *by_name;
+    uint32_t object_count;
+    ipc__pin *pins;
+    uint64_t next_id;
+    uint64_t memory; /* bytes of items held */
+    uint64_t rejected; /* sessions that were dropped for what they sent */
+    ipc__buf scratch;
+};
+
+enum { IPC__VALIDITY_US = 1000 * 1000 };
+
+void ipc__core_init(ipc__core *core, const ipc_hub_options *options);
+void ipc__core_fini(ipc__core *core);
+
+/* ---- what happens to it ---- */
+
+/* Who a session is. Borrowed. */
+typedef struct ipc__identity {
+    ipc__bytes language;
+    ipc__bytes program;
+    int64_t pid;
+} ipc__identity;
+
+/* A new session on a lane. IPC_ELIMIT, IPC_ENOMEM. */
+ipc_err ipc__core_session(ipc__core *core, const ipc__lane_ops *lane, void *peer, const ipc__identity *who,
+                          ipc__session **out);
+
+/* A session that holds what its parent holds under the numbers of an array. IPC_EPROTO: it is none. */
+ipc_err ipc__core_fork(ipc__session *parent, void *peer, ipc_cursor numbers, ipc__session **out);
+
+/*
+ * Process a received envelope, whose header is read. IPC_OK; IPC_ECLOSED the session said BYE and is gone; IPC_EPROTO it broke
+ * the protocol: the caller ends it.
+ */
+ipc_err ipc__core_input(ipc__session *session, ipc__envelope *envelope, uint64_t now);
+
+/* End a session. */
+void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now);
+
+/* Let time pass. */
+void ipc__core_advance(ipc__core *core, uint64_t now);
+
+/* When ipc__core_advance() has something to do; IPC__NEVER for never. */
+static inline uint64_t ipc__core_due(const ipc__core *core)
+{
+    return ipc__timers_next(&core->timers);
+}
+
+/* Whether a named object holds anything unread. */
+bool ipc__core_unread(const ipc__core *core);
+
+/* ---- for the types ---- */
+
+/* Begin an answer with fields behind the code; pack them into the packer, then end it. */
+msgpack_packer ipc__reply_begin(ipc__session *session, uint32_t handle, uint64_t seq, unsigned fields);
+void ipc__reply_end(ipc__session *session);
+
+/* An answer without fields, or an error with its words. */
+void ipc__reply(ipc__session *session, uint32_t handle, uint64_t seq, ipc_err err);
+
+/* An operation of the hub's own, with two numbers behind seq. */
+void ipc__notify(ipc__hold *hold, ipc__op op, uint64_t first, uint64_t second);
+
+/* Tell a handle that nothing more will come. */
+void ipc__notify_end(ipc__hold *hold, ipc_err code);
+
+/* Wait: the call is put at the end of *queue. NULL: out of memory. */
+ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms, ipc_err late);
+
+/* Answer a waiting call, if somebody waits for the answer, and free it. */
+void ipc__call_answer(ipc__call *call, ipc_err err);
+
+/* A hold ends: drop its waiting calls without an answer. Parked puts stay: the hub has accepted them. */
+void ipc__calls_drop(ipc__hold *hold);
+
+/* Answer every call of a queue. */
+void ipc__calls_answer(ipc__call **queue, ipc_err err);
+
+/* Give a session a lease; take it away. */
+void ipc__lease_add(ipc__lease *lease, ipc__object *object, ipc__session *session);
+void ipc__lease_remove(ipc__lease *lease);
+
+/* Read an option of a map; absent leaves *out alone. False: there, but of another type. */
+bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present);
+bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
+
+extern const ipc__object_ops ipc__queue_ops;
+extern const ipc__object_ops ipc__pipe_ops;
+
+#endif

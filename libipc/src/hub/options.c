@@ -1,0 +1,62 @@
+/*
+ * Reading an object's options.
+ * Touches nothing but the bytes. Any thread.
+ */
+#include "hub/core.h"
+
+/* Find an option's value. False: the map is broken. */
+static bool find(ipc_cursor options, const char *name, ipc_value *value, bool *present)
+{
+    *present = false;
+    ipc_value map;
+    if (options.at == options.end) {
+        return true;
+    }
+    if (ipc_cursor_next(&options, &map) || map.kind != IPC_KIND_MAP) {
+        return false;
+    }
+    for (uint32_t i = 0; i < map.as.count; i++) {
+        ipc__bytes key;
+        if (!ipc__read_str(&options, &key)) {
+            return false;
+        }
+        if (key.length == strlen(name) && memcmp(key.data, name, key.length) == 0) {
+            *present = true;
+            return ipc_cursor_next(&options, value) == IPC_OK;
+        }
+        if (ipc_cursor_skip(&options)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present)
+{
+    ipc_value value;
+    if (!find(options, name, &value, present)) {
+        return false;
+    }
+    if (*present) {
+        if (value.kind != IPC_KIND_INT || value.as.i < 0) {
+            return false;
+        }
+        *out = (uint64_t)value.as.i;
+    }
+    return true;
+}
+
+bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present)
+{
+    ipc_value value;
+    if (!find(options, name, &value, present)) {
+        return false;
+    }
+    if (*present) {
+        if (value.kind != IPC_KIND_BOOL) {
+            return false;
+        }
+        *out = value.as.boolean;
+    }
+    return true;
+}

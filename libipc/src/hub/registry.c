@@ -1,0 +1,461 @@
+/*
+ * Objects by name and by pin, and the holds on them.
+ * Touches the core. Not locked: the core's thread.
+ */
+#include "hub/registry.h"
+
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+enum { PIN_AFTER_USE_US = 60 * 1000 * 1000 };
+
+static const ipc__object_ops *const types[] = {&ipc__queue_ops, &ipc__pipe_ops};
+
+static const ipc__object_ops *find_type(ipc__bytes name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strlen(types[i]->name) == name.length && memcmp(types[i]->name, name.data, name.length) == 0) {
+            return types[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- objects ---- */
+
+static void object_free(ipc__object *object)
+{
+    ipc__core *core = object->core;
+    object->ops->fini(object);
+    if (object->name) {
+        HASH_DEL(core->by_name, object);
+    }
+    DL_DELETE(core->objects, object);
+    core->object_count--;
+    free(object->name);
+    free(object);
+}
+
+static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__bytes name, ipc_cursor options,
+                          ipc__object **out)
+{
+    if (core->object_count >= core->options.max_objects) {
+        return ipc__fail(IPC_ELIMIT, "the hub has its %u objects; unlink some, or start it with a higher limit",
+                         core->options.max_objects);
+    }
+    ipc__object *object = calloc(1, ops->size);
+    if (!object) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    object->ops = ops;
+    object->core = core;
+    object->id = ++core->next_id;
+    if (name.length) {
+        object->name = strndup((const char *)name.data, name.length);
+        if (!object->name) {
+            free(object);
+            return ipc__fail_plain(IPC_ENOMEM);
+        }
+    }
+    ipc_err err = ops->init(object, options);
+    if (err) {
+        free(object->name);
+        free(object);
+        return err;
+    }
+    if (object->name) {
+        HASH_ADD_KEYPTR(hh, core->by_name, object->name, name.length, object);
+        if (!object->hh.tbl) {
+            ops->fini(object);
+            free(object->name);
+            free(object);
+            return ipc__fail_plain(IPC_ENOMEM);
+        }
+    }
+    DL_APPEND(core->objects, object);
+    core->object_count++;
+    *out = object;
+    return IPC_OK;
+}
+
+/* ---- holds ---- */
+
+static bool hold_slot(ipc__session *session, uint32_t id)
+{
+    if (id < session->hold_capacity) {
+        return true;
+    }
+    uint32_t capacity = session->hold_capacity ? session->hold_capacity : 8;
+    while (capacity <= id) {
+        capacity *= 2;
+    }
+    ipc__hold **holds = realloc(session->holds, capacity * sizeof(ipc__hold *));
+    if (!holds) {
+        return false;
+    }
+    memset(holds + session->hold_capacity, 0, (capacity - session->hold_capacity) * sizeof(ipc__hold *));
+    session->holds = holds;
+    session->hold_capacity = capacity;
+    return true;
+}
+
+/* A hold of a session, or, without one, of a pin. */
+static ipc_err hold_new(ipc__object *object, ipc__session *session, uint32_t id, ipc_cursor options,
+                        const ipc__hold *twin, ipc__hold **out)
+{
+    if (session && !hold_slot(session, id)) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    ipc__hold *hold = calloc(1, object->ops->hold_size);
+    if (!hold) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    hold->object = object;
+    hold->session = session;
+    hold->id = id;
+    ipc_err err = object->ops->attach(hold, options, twin);
+    if (err) {
+        free(hold);
+        return err;
+    }
+    DL_APPEND(object->holds, hold);
+    object->hold_count++;
+    if (session) {
+        session->holds[id] = hold;
+    }
+    *out = hold;
+    return IPC_OK;
+}
+
+ipc_err ipc__hold_copy(ipc__session *session, uint32_t id, const ipc__hold *twin)
+{
+    ipc__hold *hold;
+    return hold_new(twin->object, session, id, (ipc_cursor){0}, twin, &hold);
+}
+
+void ipc__hold_end(ipc__hold *hold, ipc__end end)
+{
+    ipc__object *object = hold->object;
+    if (hold->session) {
+        ipc__calls_drop(hold);
+        hold->session->holds[hold->id] = NULL;
+    }
+    DL_DELETE(object->holds, hold);
+    object->hold_count--;
+    object->ops->detach(hold, end, object->core->now);
+    free(hold);
+    if (!object->name && object->hold_count == 0) {
+        object_free(object);
+    }
+}
+
+/* ---- open ---- */
+
+static ipc__pin *find_pin(ipc__core *core, ipc__bytes pin)
+{
+    uint64_t id;
+    ipc__pin *found = NULL;
+    if (pin.length == sizeof id) {
+        memcpy(&id, pin.data, sizeof id);
+        HASH_FIND(hh, core->pins, &id, sizeof id, found);
+    }
+    return found;
+}
+
+static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t mode, ipc__bytes name,
+                          ipc_cursor options, ipc__object **out)
+{
+    if (name.length == 0 || name.length > IPC__NAME_MAX) {
+        return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
+    }
+    int shown = (int)name.length;
+    ipc__object *object;
+    HASH_FIND(hh, core->by_name, name.data, name.length, object);
+    if (!object) {
+        if (mode == IPC_OPEN_ATTACH) {
+            return ipc__fail(IPC_ENOENT, "there is no %s named \"%.*s\"; open it with mode \"either\" to create it",
+                             ops->name, shown, (const char *)name.data);
+        }
+        return object_new(core, ops, name, options, out);
+    }
+    if (mode == IPC_OPEN_CREATE) {
+        return ipc__fail(IPC_EEXIST, "there is a %s named \"%.*s\" already; unlink it first, or attach to it",
+                         object->ops->name, shown, (const char *)name.data);
+    }
+    if (object->ops != ops) {
+        return ipc__fail(IPC_ETYPE, "\"%.*s\" is a %s, not a %s", shown, (const char *)name.data, object->ops->name,
+                         ops->name);
+    }
+    *out = object;
+    return ops->match(object, options);
+}
+
+static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const ipc__object_ops *ops, ipc__bytes where,
+                           ipc_cursor options, ipc__hold **hold)
+{
+    ipc__core *core = session->core;
+    ipc__pin *pin = find_pin(core, where);
+    if (!pin) {
+        return ipc__fail(IPC_ENOENT, "the ticket is used up: whoever made it is gone, or it was used a minute ago");
+    }
+    if (pin->hold->object->ops != ops) {
+        return ipc__fail(IPC_ETYPE, "the ticket is for a %s, not a %s", pin->hold->object->ops->name, ops->name);
+    }
+    ipc_err err = hold_new(pin->hold->object, session, head->handle, options, pin->hold, hold);
+    if (!err && !ipc__timer_armed(&pin->expiry)) {
+        ipc__timer_set(&core->timers, &pin->expiry, core->now + PIN_AFTER_USE_US);
+    }
+    return err;
+}
+
+/* The object of another handle of the same session. */
+static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle,
+                            ipc__object **out)
+{
+    if (handle <= 0 || handle >= session->hold_capacity || !session->holds[handle]) {
+        return ipc__fail_plain(IPC_EDELETED);
+    }
+    if (session->holds[handle]->object->ops != ops) {
+        return ipc__fail_plain(IPC_ETYPE);
+    }
+    *out = session->holds[handle]->object;
+    return IPC_OK;
+}
+
+static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc__object_ops *ops, uint64_t mode,
+                         const ipc_value *where, ipc_cursor options, ipc__hold **hold)
+{
+    ipc__bytes place = {(const unsigned char *)where->as.bytes.data, where->as.bytes.length};
+    if (where->kind == IPC_KIND_BIN) {
+        return open_pinned(session, head, ops, place, options, hold);
+    }
+    ipc__object *object = NULL;
+    ipc_err err = IPC_OK;
+    if (where->kind == IPC_KIND_STR) {
+        err = open_named(session->core, ops, mode, place, options, &object);
+    } else if (where->kind == IPC_KIND_INT) {
+        err = open_sibling(session, ops, where->as.i, &object);
+    } else {
+        err = object_new(session->core, ops, (ipc__bytes){0}, options, &object);
+    }
+    if (err) {
+        return err;
+    }
+    err = hold_new(object, session, head->handle, options, NULL, hold);
+    if (err && !object->name && object->hold_count == 0) {
+        object_free(object);
+    }
+    return err;
+}
+
+ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    ipc_cursor *at = &envelope->at;
+    ipc__bytes type;
+    uint64_t mode;
+    ipc_value where;
+    if (!ipc__read_str(at, &type) || !ipc__read_uint(at, &mode) || ipc_cursor_next(at, &where)) {
+        return IPC_EPROTO;
+    }
+    ipc_cursor options = {at->at, at->end};
+    if (where.kind != IPC_KIND_STR && where.kind != IPC_KIND_BIN && where.kind != IPC_KIND_INT &&
+        where.kind != IPC_KIND_NULL) {
+        return IPC_EPROTO;
+    }
+    if (ipc_cursor_skip(at)) {
+        return IPC_EPROTO;
+    }
+    options.end = at->at;
+    if (head->handle == 0 || head->handle >= IPC__HANDLES_MAX ||
+        (head->handle < session->hold_capacity && session->holds[head->handle])) {
+        return IPC_EPROTO;
+    }
+    const ipc__object_ops *ops = find_type(type);
+    if (!ops) {
+        return ipc__fail(IPC_ENOTSUP, "this hub knows no type \"%.*s\"", (int)type.length, (const char *)type.data);
+    }
+    ipc__hold *hold;
+    ipc_err err = open_hold(session, head, ops, mode, &where, options, &hold);
+    if (err) {
+        return err;
+    }
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    ops->describe(hold, &packer);
+    ipc__reply_end(session);
+    return IPC_OK;
+}
+
+/* ---- unlink, list ---- */
+
+/* Delete an object under its holders: each is told, and its calls are answered. */
+static void object_delete(ipc__object *object)
+{
+    while (object->holds) {
+        ipc__hold *hold = object->holds;
+        if (hold->session) {
+            ipc__call *call;
+            ipc__call *next;
+            DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
+            {
+                if (call->hold == hold) {
+                    ipc__call_answer(call, IPC_EDELETED);
+                }
+            }
+            ipc__notify_end(hold, IPC_EDELETED);
+            hold->session->holds[hold->id] = NULL;
+        }
+        DL_DELETE(object->holds, hold);
+        object->hold_count--;
+        object->ops->detach(hold, IPC__END_CLEAN, object->core->now);
+        free(hold);
+    }
+    object_free(object);
+}
+
+static void pin_free(ipc__pin *pin)
+{
+    ipc__core *core = pin->hold->object->core;
+    ipc__timer_clear(&core->timers, &pin->expiry);
+    HASH_DEL(core->pins, pin);
+    if (pin->owner) {
+        DL_DELETE(pin->owner->pins, pin);
+    }
+    free(pin);
+}
+
+static void drop_pins_of(ipc__object *object)
+{
+    ipc__pin *pin;
+    ipc__pin *next;
+    HASH_ITER(hh, object->core->pins, pin, next)
+    {
+        if (pin->hold->object == object) {
+            pin_free(pin);
+        }
+    }
+}
+
+ipc_err ipc__registry_unlink(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    ipc__bytes name;
+    if (!ipc__read_str(&envelope->at, &name)) {
+        return IPC_EPROTO;
+    }
+    ipc__object *object;
+    HASH_FIND(hh, session->core->by_name, name.data, name.length, object);
+    if (!object) {
+        return ipc__fail(IPC_ENOENT, "nothing is named \"%.*s\"", (int)name.length, (const char *)name.data);
+    }
+    drop_pins_of(object);
+    object_delete(object);
+    ipc__reply(session, head->handle, head->seq, IPC_OK);
+    return IPC_OK;
+}
+
+static void pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    (void)envelope;
+    ipc__core *core = session->core;
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    msgpack_pack_array(&packer, HASH_COUNT(core->by_name));
+    for (ipc__object *object = core->by_name; object; object = object->hh.next) {
+        msgpack_pack_map(&packer, 4);
+        pack_text(&packer, "name");
+        pack_text(&packer, object->name);
+        pack_text(&packer, "type");
+        pack_text(&packer, object->ops->name);
+        pack_text(&packer, "size");
+        msgpack_pack_uint64(&packer, object->ops->unread(object));
+        pack_text(&packer, "handles");
+        msgpack_pack_uint32(&packer, object->hold_count);
+    }
+    ipc__reply_end(session);
+    return IPC_OK;
+}
+
+bool ipc__core_unread(const ipc__core *core)
+{
+    for (ipc__object *object = core->by_name; object; object = object->hh.next) {
+        if (object->ops->unread(object)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- pins ---- */
+
+static void pin_release(ipc__pin *pin)
+{
+    ipc__hold *hold = pin->hold;
+    pin_free(pin);
+    ipc__hold_end(hold, IPC__END_CLEAN);
+}
+
+static void pin_expired(ipc__timer *timer, uint64_t now)
+{
+    (void)now;
+    pin_release((ipc__pin *)((char *)timer - offsetof(ipc__pin, expiry)));
+}
+
+ipc_err ipc__registry_pin(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    (void)envelope;
+    ipc__hold *twin = head->handle < session->hold_capacity ? session->holds[head->handle] : NULL;
+    if (!twin) {
+        return ipc__fail_plain(IPC_EDELETED);
+    }
+    ipc__pin *pin = calloc(1, sizeof *pin);
+    if (!pin) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    ipc_err err = hold_new(twin->object, NULL, 0, (ipc_cursor){0}, twin, &pin->hold);
+    if (err) {
+        free(pin);
+        return err;
+    }
+    pin->id = ++session->core->next_id;
+    pin->owner = session;
+    pin->expiry.fire = pin_expired;
+    HASH_ADD(hh, session->core->pins, id, sizeof pin->id, pin);
+    if (!pin->hh.tbl) {
+        ipc__hold_end(pin->hold, IPC__END_CLEAN);
+        free(pin);
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    DL_APPEND(session->pins, pin);
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    msgpack_pack_bin_with_body(&packer, &pin->id, sizeof pin->id);
+    ipc__reply_end(session);
+    return IPC_OK;
+}
+
+void ipc__pins_drop(ipc__session *session)
+{
+    while (session->pins) {
+        pin_release(session->pins);
+    }
+}
+
+/* ---- ends ---- */
+
+void ipc__registry_clear(ipc__core *core)
+{
+    ipc__pin *pin;
+    ipc__pin *next;
+    HASH_ITER(hh, core->pins, pin, next)
+    {
+        pin_release(pin);
+    }
+    while (core->objects) {
+        object_delete(core->objects);
+    }
+}

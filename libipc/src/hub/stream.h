@@ -1,0 +1,126 @@
+/*
+ * Streams: items in order, from producers to consumers, with a bound, credits, demand and recall. A queue is one with
+ * leases; a pipe is two of them.
+ * Touches the core it lives in, and sessions through the lane seam. Not locked: the core's thread.
+ */
+#ifndef IPC__STREAM_H
+#define IPC__STREAM_H
+
+#include "hub/core.h"
+
+/* One value in the hub's hands. */
+struct ipc__item {
+    ipc__item *prev, *next;
+    uint64_t seq;      /* its number in the stream, by order of acceptance */
+    uint64_t position; /* while it is delivered: the place in its consumer's deliveries */
+    uint32_t length;
+    uint32_t attempt : 31; /* of the delivery that comes or is out */
+    uint32_t in_block : 1;
+    union {
+        ipc__block *block; /* in_block */
+        unsigned char inlined[sizeof(void *)];
+    } bytes;
+};
+
+static inline ipc__bytes ipc__item_bytes(const ipc__item *item)
+{
+    return (ipc__bytes){item->in_block ? item->bytes.block->data : item->bytes.inlined, item->length};
+}
+
+static inline ipc__block *ipc__item_block(const ipc__item *item)
+{
+    return item->in_block ? item->bytes.block : NULL;
+}
+
+/* What a consumer has. */
+typedef struct ipc__sub {
+    struct ipc__stream *stream;
+    ipc__hold *hold;
+    ipc__item *out; /* delivered and not known to be taken, oldest first */
+    uint64_t out_count;
+    uint64_t out_bytes;
+    uint64_t position; /* of the last delivery */
+    uint64_t taken;    /* up to here it took, or gave back */
+    uint64_t window;
+    uint64_t demand_until;
+    bool recalling; /* it was asked to give back, and has not answered */
+    bool in_ring;
+    ipc__call *poll;       /* a POLL that waits */
+    ipc__timer validity;   /* takes back what a stopped client keeps */
+    uint64_t validity_mark; /* up to this position, when it fires */
+    struct ipc__sub *ring_prev, *ring_next; /* consumers with demand */
+    struct ipc__sub *prev, *next;           /* all consumers */
+} ipc__sub;
+
+/* What a producer has. */
+typedef struct ipc__source {
+    struct ipc__stream *stream;
+    ipc__hold *hold;
+    uint64_t credits;
+    uint64_t grant;    /* how many the last grant gave */
+    uint64_t last_put; /* when */
+    bool recalling;    /* it was asked for its credits */
+    ipc__timer expiry;
+    struct ipc__source *prev, *next;
+} ipc__source;
+
+typedef struct ipc__stream_ops {
+    /* An item was taken: it is the callee's now. */
+    void (*taken)(struct ipc__stream *stream, ipc__sub *sub, ipc__item *item);
+    /* An item came in for good. May be NULL. */
+    void (*accepted)(struct ipc__stream *stream, ipc__item *item);
+} ipc__stream_ops;
+
+typedef struct ipc__stream {
+    const ipc__stream_ops *ops;
+    ipc__object *object;
+    uint64_t maxsize;  /* 0: none */
+    ipc__item *ready;  /* oldest first */
+    uint64_t ready_count;
+    uint64_t untaken; /* delivered and not known to be taken */
+    uint64_t credits; /* of all sources */
+    uint64_t next_seq;
+    ipc__call *putters; /* puts that wait for room */
+    ipc__call *pollers; /* POLLs that wait for a recall */
+    ipc__sub *ring;     /* consumers with demand, next to be served first */
+    ipc__sub *subs;
+    ipc__source *sources;
+    ipc__timer rebalance;
+} ipc__stream;
+
+void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__stream_ops *ops, uint64_t maxsize);
+void ipc__stream_fini(ipc__stream *stream);
+
+/* Drop what is ready. */
+void ipc__stream_clear(ipc__stream *stream);
+
+void ipc__sub_attach(ipc__sub *sub, ipc__stream *stream, ipc__hold *hold);
+void ipc__sub_detach(ipc__sub *sub, ipc__end end);
+void ipc__source_attach(ipc__source *source, ipc__stream *stream, ipc__hold *hold);
+void ipc__source_detach(ipc__source *source);
+
+/* The operations; errors as in ipc__object_ops.request. */
+ipc_err ipc__stream_put(ipc__source *source, const ipc__request *request);
+ipc_err ipc__stream_uncredited(ipc__source *source, const ipc__request *request);
+ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request);
+ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request);
+ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request);
+
+/* Everything up to the position is taken. False: it was never delivered. */
+bool ipc__stream_take(ipc__sub *sub, uint64_t position);
+
+/* Move what can move: waiting puts in, ready items out. After anything changed. */
+void ipc__stream_pump(ipc__stream *stream);
+
+/* Put an item back where its number belongs. */
+void ipc__stream_return(ipc__stream *stream, ipc__item *item);
+
+/* How many a consumer could take now, and whether one more would fit. */
+uint64_t ipc__stream_size(const ipc__stream *stream);
+bool ipc__stream_room(const ipc__stream *stream);
+
+/* A new item with a copy of, or a reference to, the value. NULL: out of memory. */
+ipc__item *ipc__item_new(ipc__bytes value, ipc__block *block);
+void ipc__item_free(ipc__core *core, ipc__item *item);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The process's ZeroMQ context, and blocks around ZeroMQ messages.
+ * Touches ZeroMQ. The context has a lock of its own; a forked child forgets its parent's.
+ */
+#include "lane/zmq_context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *context;
+static unsigned users;
+
+void *ipc__zmq_context_acquire(void)
+{
+    pthread_mutex_lock(&lock);
+    if (!context) {
+        context = zmq_ctx_new();
+        if (context) {
+            zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 65000);
+        }
+    }
+    void *result = context;
+    users += result != NULL;
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+void ipc__zmq_context_release(void)
+{
+    void *dead = NULL;
+    pthread_mutex_lock(&lock);
+    if (--users == 0) {
+        dead = context;
+        context = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+    while (dead && zmq_ctx_term(dead) != 0 && errno == EINTR) {
+    }
+}
+
+void ipc__zmq_context_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void ipc__zmq_context_after_fork(bool child)
+{
+    if (child) {
+        context = NULL; /* its threads are the parent's: it can only be forgotten */
+        users = 0;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- receiving ---- */
+
+struct zmq_block {
+    ipc__block base;
+    zmq_msg_t message;
+};
+
+static void zmq_block_release(ipc__block *base)
+{
+    struct zmq_block *block = (struct zmq_block *)base;
+    zmq_msg_close(&block->message);
+    free(block);
+}
+
+/* One frame. NULL with errno. */
+static ipc__block *receive_frame(void *socket, bool *more)
+{
+    struct zmq_block *block = malloc(sizeof *block);
+    if (!block) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    zmq_msg_init(&block->message);
+    int result;
+    do {
+        result = zmq_msg_recv(&block->message, socket, ZMQ_DONTWAIT);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) {
+        free(block);
+        return NULL;
+    }
+    *more = zmq_msg_more(&block->message);
+    atomic_init(&block->base.refs, 1);
+    block->base.data = zmq_msg_data(&block->message);
+    block->base.length = zmq_msg_size(&block->message);
+    block->base.release = zmq_block_release;
+    return &block->base;
+}
+
+int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
+{
+    bool more = true;
+    bool excess = false;
+    envelope->frame_count = 0;
+    while (more) {
+        ipc__block *frame = receive_frame(socket, &more);
+        if (!frame) {
+            int result = errno == EAGAIN && envelope->frame_count == 0 ? 0 : -2;
+            ipc__envelope_free(envelope);
+            return result;
+        }
+        if (envelope->frame_count == IPC__FRAMES_MAX) {
+            excess = true;
+            ipc__block_unref(frame);
+            continue;
+        }
+        envelope->frames[envelope->frame_count++] = frame;
+    }
+    if (excess) {
+        ipc__envelope_free(envelope);
+        return -1;
+    }
+    return 1;
+}
+
+/* ---- sending ---- */
+
+static void unref_frame(void *data, void *hint)
+{
+    (void)data;
+    ipc__block_unref(hint);
+}
+
+static int send_message(void *socket, zmq_msg_t *message, bool more)
+{
+    int result;
+    do {
+        result = zmq_msg_send(message, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) {
+        int err = errno;
+        zmq_msg_close(message);
+        errno = err;
+        return -1;
+    }
+    return 0;
+}
+
+static int send_frame(void *socket, ipc__block *frame, bool more)
+{
+    zmq_msg_t message;
+    if (zmq_msg_init_data(&message, (void *)(uintptr_t)frame->data, frame->length, unref_frame,
+                          ipc__block_ref(frame)) != 0) {
+        ipc__block_unref(frame);
+        errno = ENOMEM;
+        return -1;
+    }
+    return send_message(socket, &message, more);
+}
+
+int ipc__zmq_send(void *socket, const ipc__buf *header, ipc__outbox *out)
+{
+    zmq_msg_t message;
+    if (out->ops.failed || header->failed || zmq_msg_init_size(&message, header->length + out->ops.length) != 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    unsigned char *at = zmq_msg_data(&message);
+    memcpy(at, header->data, header->length);
+    if (out->ops.length) {
+        memcpy(at + header->length, out->ops.data, out->ops.length);
+    }
+    if (send_message(socket, &message, out->frame_count > 0) != 0) {
+        return -1;
+    }
+    for (unsigned i = 0; i < out->frame_count; i++) {
+        if (send_frame(socket, out->frames[i], i + 1 < out->frame_count) != 0) {
+            return -1;
+        }
+    }
+    ipc__outbox_reset(out);
+    return 0;
+}

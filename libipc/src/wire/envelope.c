@@ -1,0 +1,81 @@
+/*
+ * Envelopes: batches of operations with large values in frames of their own.
+ * Touches nothing but memory, and knows no transport. Not locked: one owner at a time.
+ */
+#include "wire/envelope.h"
+
+static void drop_frames(ipc__block **frames, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        ipc__block_unref(frames[i]);
+    }
+}
+
+void ipc__outbox_reset(ipc__outbox *out)
+{
+    ipc__buf_reset(&out->ops);
+    drop_frames(out->frames, out->frame_count);
+    out->frame_count = 0;
+    out->frame_bytes = 0;
+}
+
+void ipc__outbox_free(ipc__outbox *out)
+{
+    ipc__outbox_reset(out);
+    ipc__buf_free(&out->ops);
+}
+
+bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
+{
+    msgpack_packer packer = ipc__packer(&out->ops);
+    if (value.length <= IPC__INLINE_MAX) {
+        msgpack_pack_bin(&packer, value.length);
+        msgpack_pack_bin_body(&packer, value.data, value.length);
+        return !out->ops.failed;
+    }
+    block = block ? ipc__block_ref(block) : ipc__block_copy(value.data, value.length);
+    if (!block) {
+        return false;
+    }
+    msgpack_pack_nil(&packer);
+    out->frames[out->frame_count++] = block;
+    out->frame_bytes += value.length;
+    return !out->ops.failed;
+}
+
+void ipc__envelope_free(ipc__envelope *envelope)
+{
+    drop_frames(envelope->frames, envelope->frame_count);
+    envelope->frame_count = 0;
+}
+
+bool ipc__envelope_open(ipc__envelope *envelope, uint64_t *header, unsigned count)
+{
+    envelope->next_frame = 1;
+    ipc_cursor_init(&envelope->at, envelope->frames[0]->data, envelope->frames[0]->length);
+    uint32_t fields;
+    if (!ipc__read_array(&envelope->at, &fields) || fields != count) {
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!ipc__read_uint(&envelope->at, &header[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ipc__read_value(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block)
+{
+    if (envelope->at.at < envelope->at.end && *envelope->at.at == 0xc0) {
+        if (envelope->next_frame >= envelope->frame_count) {
+            return false;
+        }
+        envelope->at.at++;
+        *block = envelope->frames[envelope->next_frame++];
+        *value = (ipc__bytes){(*block)->data, (*block)->length};
+        return true;
+    }
+    *block = envelope->frames[0];
+    return ipc__read_bin(&envelope->at, value);
+}

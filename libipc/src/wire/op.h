@@ -1,0 +1,90 @@
+/*
+ * The numbers of the protocol: operations and limits (docs/protocol.md).
+ * Touches nothing.
+ */
+#ifndef IPC__OP_H
+#define IPC__OP_H
+
+enum { IPC__PROTOCOL_VERSION = 1 };
+
+/* Packets of the control socket. */
+typedef enum ipc__packet {
+    IPC__HELLO = 1,
+    IPC__WELCOME = 2,
+    IPC__REFUSED = 3,
+    IPC__FORK = 4,
+} ipc__packet;
+
+/* Operations. Those from IPC__OP_OBJECT on belong to the object's type. */
+typedef enum ipc__op {
+    IPC__OP_BIND = 1,
+    IPC__OP_HELLO = 2,
+    IPC__OP_OPEN = 3,
+    IPC__OP_CLOSE = 4,
+    IPC__OP_UNLINK = 5,
+    IPC__OP_LIST = 6,
+    IPC__OP_BYE = 7,
+    IPC__OP_PING = 8,
+    IPC__OP_CANCEL = 9,
+    IPC__OP_PIN = 10,
+
+    IPC__OP_OBJECT = 16,
+    IPC__OP_PUT = 16,
+    IPC__OP_PUT_WAIT = 17,
+    IPC__OP_FLOW = 18,
+    IPC__OP_POLL = 19,
+    IPC__OP_RECALLED = 20,
+    IPC__OP_DONE = 21,
+    IPC__OP_DONE_ANY = 22,
+    IPC__OP_RELEASE = 23,
+    IPC__OP_JOIN = 24,
+    IPC__OP_SIZE = 25,
+    IPC__OP_UNCREDITED = 26,
+
+    /* The hub's. */
+    IPC__OP_REPLY = 64,
+    IPC__OP_DELIVER = 65,
+    IPC__OP_RECALL = 66,
+    IPC__OP_END = 67,
+    IPC__OP_FAIL = 68,
+    IPC__OP_CREDIT = 69,
+    IPC__OP_UNCREDIT = 70,
+    IPC__OP_REVOKE = 71,
+} ipc__op;
+
+/* Whether an operation is a request: answered, whatever comes of it. */
+static inline int ipc__op_is_request(ipc__op op)
+{
+    switch (op) {
+    case IPC__OP_BIND:
+    case IPC__OP_HELLO:
+    case IPC__OP_OPEN:
+    case IPC__OP_CLOSE:
+    case IPC__OP_UNLINK:
+    case IPC__OP_LIST:
+    case IPC__OP_BYE:
+    case IPC__OP_PING:
+    case IPC__OP_PIN:
+    case IPC__OP_PUT_WAIT:
+    case IPC__OP_POLL:
+    case IPC__OP_DONE_ANY:
+    case IPC__OP_JOIN:
+    case IPC__OP_SIZE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+enum {
+    IPC__TOKEN_SIZE = 16,
+    IPC__VALIDITY_BYTES_PER_US = 50, /* a large value stays valid longer: by what a slow way needs for it */
+    IPC__NAME_MAX = 255,
+    IPC__INLINE_MAX = 64 * 1024,  /* a larger value travels in a frame of its own */
+    IPC__BATCH_BYTES = 64 * 1024, /* an envelope that has so much is sent */
+    IPC__FRAMES_MAX = 64,         /* frames of one envelope */
+    IPC__WINDOW = 4 * 1024 * 1024, /* put bytes of one session on their way */
+    IPC__HANDLES_MAX = 1 << 16,   /* handles of one session */
+};
+
+#endif
