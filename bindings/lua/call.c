@@ -63,7 +63,7 @@ void ipc__lua_enter(ipc__lua_call *call, lua_State *L)
 {
     luaL_checkstack(L, INTERRUPTED_SLOTS, NULL);
     ipc__lua *own = ipc__lua_get(L);
-    call->L = L;
+    call->own = own;
     call->out = own->out;
     msgpack_sbuffer_init(&own->out);
     call->hooks = (ipc_wait_hooks){.interrupted = interrupted, .arg = L};
@@ -73,7 +73,7 @@ void ipc__lua_enter(ipc__lua_call *call, lua_State *L)
 void ipc__lua_leave(ipc__lua_call *call)
 {
     ipc_set_wait_hooks(call->outer);
-    ipc__lua_keep_buffer(ipc__lua_get(call->L), &call->out);
+    ipc__lua_keep_buffer(call->own, &call->out);
 }
 
 /* Push the name that Lua programs see: "empty" for IPC_EEMPTY. */

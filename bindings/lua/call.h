@@ -14,7 +14,7 @@
 
 /** One call that may block. Lives on the C stack; between enter and leave no Lua error may be raised. */
 typedef struct ipc__lua_call {
-    lua_State *L;
+    ipc__lua *own;
     msgpack_sbuffer out; /* moved here from ipc__lua: Lua code that runs while the call waits may pack, too */
     const ipc_wait_hooks *outer;
     ipc_wait_hooks hooks;

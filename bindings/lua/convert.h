@@ -26,7 +26,7 @@ typedef struct ipc__lua_place {
     lua_Integer index; /* of the element in a sequence */
 } ipc__lua_place;
 
-/** Push " at [1].name" for a place; nothing ("") for the value itself. */
+/** Push "at [1].name: " for a place; nothing ("") for the value itself. */
 void ipc__lua_push_place(lua_State *L, const ipc__lua_place *place);
 
 /**

@@ -26,8 +26,8 @@ static bool decode_value(decoder *d, const ipc__lua_place *place);
 
 static bool unfit(decoder *d, const ipc__lua_place *place, const char *what)
 {
-    lua_pushstring(d->L, what);
     ipc__lua_push_place(d->L, place);
+    lua_pushstring(d->L, what);
     lua_concat(d->L, 2);
     return false;
 }

@@ -38,8 +38,8 @@ static int write_bytes(void *self, const char *bytes, size_t length)
 
 static void refuse(encoder *e, const ipc__lua_place *place, const char *what)
 {
-    lua_pushstring(e->L, what);
     ipc__lua_push_place(e->L, place);
+    lua_pushstring(e->L, what);
     lua_concat(e->L, 2);
     luaL_argerror(e->L, e->argument, lua_tostring(e->L, -1));
 }
@@ -109,7 +109,7 @@ static void encode_string(encoder *e, int index, const ipc__lua_place *place)
         refuse(e, place, "a string longer than 4 GiB cannot be sent");
     }
     if (!is_utf8(text, length)) {
-        refuse(e, place, "a string that is not UTF-8: send bytes as ipc.bin(s)");
+        refuse(e, place, "a string that is not UTF-8; send bytes as ipc.bin(s)");
     }
     msgpack_pack_str(&e->packer, length);
     msgpack_pack_str_body(&e->packer, text, length);
@@ -232,7 +232,7 @@ static void encode_array(encoder *e, int index, const ipc__lua_place *outer)
     lua_Integer length = (lua_Integer)lua_rawlen(e->L, index);
     if (check_sequence(e->L, index, length) == STRANGER) {
         ipc__lua_place place = {.outer = outer, .key = lua_gettop(e->L)};
-        refuse(e, &place, "an ipc.array holds elements 1 to n, and nothing");
+        refuse(e, &place, "an ipc.array holds elements 1 to n and nothing else");
     }
     encode_elements(e, index, length, outer);
 }

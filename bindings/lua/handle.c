@@ -10,13 +10,6 @@
 #include <ipc/ipc.h>
 #include <string.h>
 
-/* The user value of a handle: the connection it was opened through. Collecting that one would close it. */
-enum { HANDLE_OWNER = 1, HANDLE_USER_VALUES = 1 };
-
-typedef struct handle {
-    void *object; /* NULL: none yet, or given up */
-} handle;
-
 static const struct {
     ipc__lua_kind kind;
     const char *name;
@@ -40,8 +33,7 @@ static const char *class_name(ipc__lua_kind kind)
 
 void ipc__lua_new_handle(lua_State *L)
 {
-    handle *h = lua_newuserdatauv(L, sizeof *h, HANDLE_USER_VALUES);
-    h->object = NULL;
+    ipc__lua_push_handle(L);
 }
 
 void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind kind)
@@ -49,32 +41,24 @@ void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind k
     if (!object) {
         return;
     }
+    ipc__lua_handle *handle = lua_touserdata(L, index);
+    handle->object = object;
+    handle->kind = kind;
     index = lua_absindex(L, index);
-    handle *h = lua_touserdata(L, index);
-    h->object = object;
     ipc__lua_push_metatable(L, kind);
     lua_setmetatable(L, index);
 }
 
-/* The handle at an index of one of our classes, or NULL. */
-static handle *to_handle(lua_State *L, int index, ipc__lua_kind *kind)
-{
-    *kind = ipc__lua_kind_of(L, ipc__lua_get(L), index);
-    return class_name(*kind) ? lua_touserdata(L, index) : NULL;
-}
-
 void *ipc__lua_check_handle(lua_State *L, int index, ipc__lua_kind kind)
 {
-    handle *h = lua_touserdata(L, index);
-    ipc__lua_kind found = ipc__lua_kind_of(L, ipc__lua_get(L), index);
-    bool fits = found == kind || (found == IPC__LUA_JOINABLE && kind == IPC__LUA_QUEUE);
-    if (!h || !fits) {
+    const ipc__lua_handle *handle = ipc__lua_to_handle(L, index);
+    if (!handle || !(handle->kind == kind || (handle->kind == IPC__LUA_JOINABLE && kind == IPC__LUA_QUEUE))) {
         luaL_typeerror(L, index, class_name(kind));
     }
-    if (!h->object) {
+    if (!handle->object) {
         luaL_argerror(L, index, "the handle was collected");
     }
-    return h->object;
+    return handle->object;
 }
 
 ipc_queue *ipc__lua_check_queue(lua_State *L, int index)
@@ -103,14 +87,13 @@ uint64_t ipc__lua_check_count(lua_State *L, int index)
 
 int ipc__lua_adopt(lua_State *L)
 {
-    ipc__lua_kind kind;
-    luaL_argexpected(L, to_handle(L, 1, &kind), 1, "handle");
+    ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
+    luaL_argexpected(L, handle, 1, "handle");
     bool joinable = lua_toboolean(L, 3);
     lua_settop(L, 2);
-    lua_setiuservalue(L, 1, HANDLE_OWNER);
-    if (joinable && kind == IPC__LUA_QUEUE) {
-        ipc__lua_push_metatable(L, IPC__LUA_JOINABLE);
-        lua_setmetatable(L, 1);
+    lua_setiuservalue(L, 1, 1);
+    if (joinable && handle->kind == IPC__LUA_QUEUE) {
+        ipc__lua_fill_handle(L, 1, handle->object, IPC__LUA_JOINABLE);
     }
     return 1;
 }
@@ -139,15 +122,14 @@ static void free_object(ipc__lua_kind kind, void *object)
 /* A finalizer may run inside any call, so the hooks of that call are not for it. */
 static int handle_gc(lua_State *L)
 {
-    ipc__lua_kind kind;
-    handle *h = to_handle(L, 1, &kind);
-    if (!h || !h->object) {
+    ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
+    if (!handle || !handle->object) {
         return 0;
     }
-    void *object = h->object;
-    h->object = NULL;
+    void *object = handle->object;
+    handle->object = NULL;
     const ipc_wait_hooks *outer = ipc_set_wait_hooks(NULL);
-    free_object(kind, object);
+    free_object(handle->kind, object);
     ipc_set_wait_hooks(outer);
     return 0;
 }

@@ -65,10 +65,11 @@ void ipc__lua_push_place(lua_State *L, const ipc__lua_place *place)
     }
     luaL_checkstack(L, IPC__LUA_MAX_DEPTH + 4, NULL);
     int top = lua_gettop(L);
-    lua_pushliteral(L, " at ");
+    lua_pushliteral(L, "at ");
     for (; place; place = place->outer) {
         push_key(L, place);
         lua_insert(L, top + 2); /* the outer ones come before */
     }
+    lua_pushliteral(L, ": ");
     lua_concat(L, lua_gettop(L) - top);
 }

@@ -10,6 +10,12 @@
 /* A buffer that a large value has grown is not kept. */
 enum { BUFFER_KEPT_MAX = 256 * 1024 };
 
+/* The user value of a handle: the connection it was opened through, which its collection would close. */
+enum { HANDLE_USER_VALUES = 1 };
+
+/* Its address is the mark of a handle. */
+static const char handle_tag;
+
 /* Their addresses are the keys in the registry. */
 static const char state_key;
 static const char metatable_keys[IPC__LUA_KINDS];
@@ -25,10 +31,31 @@ static int state_gc(lua_State *L)
 
 ipc__lua *ipc__lua_get(lua_State *L)
 {
+    const ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
+    if (handle) {
+        return handle->own;
+    }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
     ipc__lua *own = lua_touserdata(L, -1);
     lua_pop(L, 1);
     return own;
+}
+
+ipc__lua_handle *ipc__lua_to_handle(lua_State *L, int index)
+{
+    if (lua_rawlen(L, index) != sizeof(ipc__lua_handle)) {
+        return NULL; /* light userdata, too */
+    }
+    ipc__lua_handle *handle = lua_touserdata(L, index);
+    return handle && handle->tag == &handle_tag ? handle : NULL;
+}
+
+ipc__lua_handle *ipc__lua_push_handle(lua_State *L)
+{
+    ipc__lua *own = ipc__lua_get(L);
+    ipc__lua_handle *handle = lua_newuserdatauv(L, sizeof *handle, HANDLE_USER_VALUES);
+    *handle = (ipc__lua_handle){.tag = &handle_tag, .own = own, .kind = IPC__LUA_NONE};
+    return handle;
 }
 
 void ipc__lua_open(lua_State *L)

@@ -19,7 +19,7 @@ typedef enum ipc__lua_kind {
     IPC__LUA_ARRAY,     /* table: a sequence, even if empty */
     IPC__LUA_MAP,       /* table: a map, even if empty or keyed 1 to n */
     IPC__LUA_ITEM,      /* userdata: a taken item */
-    IPC__LUA_CONN,
+    IPC__LUA_CONN,      /* userdata: handles, from here on */
     IPC__LUA_QUEUE,
     IPC__LUA_JOINABLE,
     IPC__LUA_PIPE,
@@ -35,11 +35,25 @@ typedef struct ipc__lua {
     bool interrupted;                       /* a hook raised during a wait: its error is on top of the stack */
 } ipc__lua;
 
+/** The inside of a handle's userdata. It knows its Lua state's ipc__lua, which saves methods the way to the registry. */
+typedef struct ipc__lua_handle {
+    const void *tag; /* marks our userdata among others of this size */
+    ipc__lua *own;
+    void *object; /* NULL: none yet, or given up */
+    ipc__lua_kind kind;
+} ipc__lua_handle;
+
 /** Make this Lua state's ipc__lua, once. */
 void ipc__lua_open(lua_State *L);
 
 /** This Lua state's ipc__lua. */
 ipc__lua *ipc__lua_get(lua_State *L);
+
+/** Push a handle without an object or a class. */
+ipc__lua_handle *ipc__lua_push_handle(lua_State *L);
+
+/** The handle at an index, or NULL if it is none. */
+ipc__lua_handle *ipc__lua_to_handle(lua_State *L, int index);
 
 /** Push the metatable of a kind, made with its name if there is none yet. */
 void ipc__lua_make_metatable(lua_State *L, ipc__lua_kind kind, const char *name);
@@ -47,7 +61,7 @@ void ipc__lua_make_metatable(lua_State *L, ipc__lua_kind kind, const char *name)
 /** Push the metatable of a kind. */
 void ipc__lua_push_metatable(lua_State *L, ipc__lua_kind kind);
 
-/** What the value's metatable marks. A table may have been given any metatable: look at lua_type() too. */
+/** What the value's metatable marks. A table may have been given any metatable: look at lua_type(), too. */
 ipc__lua_kind ipc__lua_kind_of(lua_State *L, const ipc__lua *own, int index);
 
 /** Give a buffer back: kept for the next value, unless it is large or there is one already. */
