@@ -11,10 +11,7 @@
 #include <ipc/msg.h>
 
 /** As deep as the library's own check (ipc_msg_check) lets sequences and maps nest, and as many values in one. */
-enum {
-    IPC__LUA_MAX_DEPTH = 32,
-    IPC__LUA_MAX_NODES = 1 << 24
-};
+enum { IPC__LUA_MAX_DEPTH = 32, IPC__LUA_MAX_NODES = 1 << 24 };
 
 /**
  * Where in a value the converter is: a chain of keys up to the outermost table, walked only for an error's text.

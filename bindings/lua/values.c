@@ -135,16 +135,10 @@ static void publish(lua_State *L, ipc__lua_kind kind, const char *name, const lu
 
 void ipc__lua_open_values(lua_State *L)
 {
-    static const luaL_Reg bin[] = {{"__index", bytes_index},
-                                   {"__len", bytes_len},
-                                   {"__eq", bytes_eq},
-                                   {"__tostring", bin_tostring},
-                                   {NULL, NULL}};
-    static const luaL_Reg ext[] = {{"__index", bytes_index},
-                                   {"__len", bytes_len},
-                                   {"__eq", bytes_eq},
-                                   {"__tostring", ext_tostring},
-                                   {NULL, NULL}};
+    static const luaL_Reg bin[] = {
+        {"__index", bytes_index}, {"__len", bytes_len}, {"__eq", bytes_eq}, {"__tostring", bin_tostring}, {NULL, NULL}};
+    static const luaL_Reg ext[] = {
+        {"__index", bytes_index}, {"__len", bytes_len}, {"__eq", bytes_eq}, {"__tostring", ext_tostring}, {NULL, NULL}};
     static const luaL_Reg none[] = {{NULL, NULL}};
 
     publish(L, IPC__LUA_BIN, "ipc.bin", bin);

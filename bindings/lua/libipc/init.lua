@@ -65,8 +65,8 @@ local ipc = {
   hub = handles.start_hub,
 }
 
---- Queue([name] [, {maxsize = 0, mode = "either"}]): a queue on this program's default connection; conn:Queue(…) is one
---- on that connection. Without a name it lives as long as a handle on it.
+--- Queue([name] [, {maxsize = 0, mode = "either"}]): a queue on this program's default connection; conn:Queue(…) is
+--- one on that connection. Without a name it lives as long as a handle on it.
 --- put(value [, timeout]), get([timeout]), put_nowait(value), get_nowait(), take([timeout]), items([timeout]), qsize(),
 --- empty(), full(), flush([timeout]), name(), close().
 function ipc.Queue(name, options)

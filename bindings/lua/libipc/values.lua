@@ -52,7 +52,7 @@ function values.timestamp.__lt(a, b)
 end
 
 function values.timestamp.__le(a, b)
-  return not (b < a)
+  return a.sec < b.sec or (a.sec == b.sec and a.nsec <= b.nsec)
 end
 
 --- As ISO 8601 in UTC.
