@@ -74,9 +74,12 @@ struct ipc_conn {
     uint64_t ping_seq;
 
     /* A forked child's inheritance. */
-    int heir_control;   /* -1: none */
-    int heir_sent;      /* the hub's end, between fork's handlers */
+    int heir_control; /* -1: none */
     ipc__welcome heir_welcome;
+
+    /* The same for a child that is being forked. */
+    int child_control;
+    ipc__welcome child_welcome;
 
     /* Who moves things: one thread at a time waits on the descriptors for all. */
     bool driving;
@@ -166,6 +169,13 @@ bool ipc__conn_pump(ipc_conn *conn);
 
 /* Wake whoever waits, to look again. */
 void ipc__conn_wake(ipc_conn *conn);
+
+/* Without a lock: wait until a descriptor (-1: none, just the time) is readable. IPC_OK; IPC_ETIMEOUT; IPC_EINTR. */
+ipc_err ipc__wait_fd(int fd, uint64_t deadline);
+
+/* Around anything else that sleeps: the thread's hooks. Without locks. */
+void ipc__sleep_begin(void);
+void ipc__sleep_end(void);
 
 /* The library's thread. */
 ipc_err ipc__conn_start_thread(ipc_conn *conn);

@@ -36,6 +36,7 @@ typedef struct ipc__prefetch {
     uint64_t last_get;
     unsigned getters; /* threads that wait for a delivery */
     bool demand;      /* the hub knows that we want some */
+    bool polling;     /* a thread asks the hub whether there is anything */
     bool fenced;      /* deliveries are void until REVOKE */
     uint32_t mean;    /* bytes of a value, lately */
 } ipc__prefetch;

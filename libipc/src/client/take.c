@@ -269,14 +269,22 @@ static void ask(ipc__handle *handle)
     in->last_get = ipc__now();
 }
 
-/* Ask the hub whether there is anything at all. IPC_OK: look again. */
+static bool poll_is_over(void *arg)
+{
+    return !((ipc__prefetch *)arg)->polling;
+}
+
+/* Ask the hub whether there is anything at all. IPC_OK: look again. One thread at a time asks. */
 static ipc_err poll_hub(ipc__handle *handle)
 {
     ask(handle);
+    handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
     ipc__pending pending;
     ipc_err err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
     ipc__buf_free(&pending.reply);
+    handle->in.polling = false;
+    ipc__conn_wake(handle->conn);
     return err;
 }
 
@@ -304,8 +312,9 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
             if (polled) {
                 return ipc__fail_plain(IPC_EEMPTY);
             }
-            err = poll_hub(handle);
+            err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
             polled = err == IPC_OK && in->count == 0 && !in->fenced;
+            err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
         } else {
             ask(handle);
             in->getters++;

@@ -29,14 +29,14 @@ const ipc_wait_hooks *ipc_set_wait_hooks(const ipc_wait_hooks *set)
     return before;
 }
 
-static void before_sleep(void)
+void ipc__sleep_begin(void)
 {
     if (hooks && hooks->before) {
         hooks->before(hooks->arg);
     }
 }
 
-static void after_sleep(void)
+void ipc__sleep_end(void)
 {
     if (hooks && hooks->after) {
         hooks->after(hooks->arg);
@@ -104,12 +104,12 @@ static bool drive(ipc_conn *conn, uint64_t until)
                             {.fd = conn->control, .events = POLLIN}}; /* a negative one is passed over */
     conn->driving = true;
     pthread_mutex_unlock(&conn->lock);
-    before_sleep();
+    ipc__sleep_begin();
     uint64_t now = ipc__now();
     struct timespec left = timespec_of(until > now ? until - now : 0);
     int ready = ppoll(fds, 3, until == IPC__NEVER ? NULL : &left, NULL);
     bool signalled = ready < 0;
-    after_sleep();
+    ipc__sleep_end();
     pthread_mutex_lock(&conn->lock);
     conn->driving = false;
     conn->active_at = ipc__now();
@@ -135,7 +135,7 @@ static void follow(ipc_conn *conn, uint64_t until)
         conn->kicked = true; /* a caller drives better: without a detour */
         eventfd_write(conn->wake, 1);
     }
-    before_sleep();
+    ipc__sleep_begin();
     if (until == IPC__NEVER) {
         pthread_cond_wait(&conn->changed, &conn->lock);
     } else {
@@ -145,7 +145,7 @@ static void follow(ipc_conn *conn, uint64_t until)
     conn->followers--;
     if (hooks && hooks->after) {
         pthread_mutex_unlock(&conn->lock);
-        after_sleep();
+        ipc__sleep_end();
         pthread_mutex_lock(&conn->lock);
     }
 }
@@ -214,6 +214,28 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
     return IPC_OK;
 }
 
+ipc_err ipc__wait_fd(int fd, uint64_t deadline)
+{
+    for (;;) {
+        uint64_t now = ipc__now();
+        uint64_t until = now + LOOK_UP_US < deadline ? now + LOOK_UP_US : deadline;
+        struct timespec left = timespec_of(until > now ? until - now : 0);
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        ipc__sleep_begin();
+        int ready = ppoll(&one, fd >= 0, &left, NULL);
+        ipc__sleep_end();
+        if (ready > 0) {
+            return IPC_OK;
+        }
+        if (hooks && hooks->interrupted && hooks->interrupted(hooks->arg)) {
+            return IPC_EINTR;
+        }
+        if (ipc__now() >= deadline) {
+            return IPC_ETIMEOUT;
+        }
+    }
+}
+
 /* ---- the library's thread ---- */
 
 /* A remote hub must hear from us, and we from it. When it is due again. */
@@ -277,15 +299,15 @@ static void *thread_main(void *self)
         if (conn->state != IPC__CONN_LIVE) {
             continue;
         }
-        if (conn->driving) {
-            park(conn, due);
-        } else if (now - conn->active_at < LINGER_US) {
-            if (ipc__conn_pump(conn)) {
+        if (now - conn->active_at < LINGER_US) {
+            if (!conn->driving && ipc__conn_pump(conn)) {
                 ipc__conn_wake(conn);
             }
             uint64_t tick = now + TICK_US;
             conn->kicked = true; /* it looks soon anyway */
             park(conn, due < tick ? due : tick);
+        } else if (conn->driving) {
+            park(conn, due);
         } else {
             uint64_t active_at = conn->active_at;
             conn->thread_drives = true;

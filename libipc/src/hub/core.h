@@ -95,6 +95,7 @@ struct ipc__call {
     ipc_err late;      /* the answer at the timeout */
     ipc__call **queue; /* the list that it waits in */
     ipc__item *item;   /* owned: what a put brings */
+    ipc__call **slot;  /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
 };
@@ -215,6 +216,9 @@ void ipc__call_answer(ipc__call *call, ipc_err err);
 
 /* A hold ends: drop its waiting calls without an answer. Parked puts stay: the hub has accepted them. */
 void ipc__calls_drop(ipc__hold *hold);
+
+/* Answer every waiting call of a hold. Parked puts stay. */
+void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err);
 
 /* Answer every call of a queue. */
 void ipc__calls_answer(ipc__call **queue, ipc_err err);

@@ -296,14 +296,8 @@ static void object_delete(ipc__object *object)
     while (object->holds) {
         ipc__hold *hold = object->holds;
         if (hold->session) {
-            ipc__call *call;
-            ipc__call *next;
-            DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
-            {
-                if (call->hold == hold) {
-                    ipc__call_answer(call, IPC_EDELETED);
-                }
-            }
+            ipc__calls_answer_hold(hold, IPC_EDELETED);
+            ipc__calls_drop(hold);
             ipc__notify_end(hold, IPC_EDELETED);
             hold->session->holds[hold->id] = NULL;
         }

@@ -434,13 +434,6 @@ static void deliver(ipc__sub *sub)
     session->lane->deliver(session->peer, sub->hold->id, item);
 }
 
-static void poll_end(ipc__sub *sub, ipc_err err)
-{
-    ipc__call *call = sub->poll;
-    sub->poll = NULL;
-    ipc__call_answer(call, err);
-}
-
 static void admit(ipc__stream *stream)
 {
     while (stream->putters && ipc__stream_room(stream)) {
@@ -463,7 +456,7 @@ static void serve(ipc__stream *stream)
         }
         deliver(sub);
         if (sub->poll) {
-            poll_end(sub, IPC_OK);
+            ipc__call_answer(sub->poll, IPC_OK);
         }
         if (stream->ring->ring_next) {
             DL_DELETE2(stream->ring, sub, ring_prev, ring_next);
@@ -511,8 +504,11 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
 ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
 {
     ipc__stream *stream = sub->stream;
-    if (request->fields != 0 || sub->poll) {
+    if (request->fields != 0) {
         return IPC_EPROTO;
+    }
+    if (sub->poll) {
+        return ipc__fail(IPC_EBUSY, "another POLL of this handle waits");
     }
     learn_taken(sub);
     ipc__hold *hold = sub->hold;
@@ -532,6 +528,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     if (!sub->poll) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
+    sub->poll->slot = &sub->poll;
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
