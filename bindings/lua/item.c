@@ -15,13 +15,13 @@ enum { ITEM_QUEUE = 1, ITEM_VALUE = 2, ITEM_USER_VALUES = 2 };
 
 typedef struct item {
     ipc_msg *msg;
-    bool settled; /* done or released */
+    bool settled; /* done, released, or of a queue where taking is all there is */
 } item;
 
 ipc_msg **ipc__lua_new_item(lua_State *L, int queue)
 {
     item *it = lua_newuserdatauv(L, sizeof *it, ITEM_USER_VALUES);
-    *it = (item){0};
+    *it = (item){.settled = ipc__lua_to_handle(L, queue)->kind != IPC__LUA_JOINABLE};
     lua_pushvalue(L, queue);
     lua_setiuservalue(L, -2, ITEM_QUEUE);
     ipc__lua_push_metatable(L, IPC__LUA_ITEM);

@@ -14,7 +14,7 @@
 void ipc__lua_open_item(lua_State *L);
 
 /**
- * Push an item without a message, which belongs to the queue at an index.
+ * Push an item without a message, which belongs to the queue whose handle is at an index.
  * @return Where its message goes: made first, so that nothing can fail once a message was taken.
  */
 ipc_msg **ipc__lua_new_item(lua_State *L, int queue);

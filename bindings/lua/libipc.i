@@ -18,6 +18,14 @@
     ipc__lua_call call;                                                                                                \
     ipc__lua_enter(&call, L);
 #define IPC_LEAVE ipc__lua_leave(&call);
+
+static ipc_err ipc_queue_joinable(ipc_queue *queue, bool *answer)
+{
+    ipc_queue_info info = {0};
+    ipc_err err = ipc_queue_stat(queue, &info);
+    *answer = info.joinable;
+    return err;
+}
 %}
 
 /* Items stand for messages (item.c), and settle themselves. */
@@ -85,6 +93,11 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 %typemap(ret) ipc_err "if (SWIG_arg == 0) { lua_pushboolean(L, 1); SWIG_arg++; }"
 
 %include "common.i"
+
+/* A queue that came by a ticket has to be asked what it is. */
+%extend ipc_queue {
+    ipc_err joinable(bool *answer);
+}
 
 /* As plain functions: SWIG's way to call a class drops all results but the first. */
 %native(connect) int _wrap_new_Conn(lua_State *L);

@@ -94,7 +94,7 @@ local function open_queue(conn, name, given, joinable)
   return core.adopt(queue, conn, joinable)
 end
 
---- The two constructors, on a connection, or on the default one (nil).
+--- The two constructors.
 function handles.open_plain_queue(conn, name, options)
   return open_queue(conn, name, options, false)
 end
@@ -148,11 +148,16 @@ function JoinableQueue:items(timeout)
   return iterate(self, self.take, timeout)
 end
 
--- An item that leaves its scope neither done nor given back goes back: somebody else may manage.
+-- An item that leaves its scope is done, or, when an error leaves with it, goes back: somebody else may manage.
 local Item = core.Item
 
-function Item:__close()
-  if not self:settled() then
+function Item:__close(failure)
+  if self:settled() then
+    return
+  end
+  if failure == nil then
+    self:done()
+  else
     self:release()
   end
 end
@@ -171,26 +176,45 @@ function Pipe:poll(timeout)
   return poll(self, timeout or 0)
 end
 
-local PIPE_OPTIONS = {simplex = false, mode = "either", side = "any"}
-local PAIR_OPTIONS = {simplex = false}
+local PIPE_OPTIONS = {duplex = true, mode = "either", side = "any"}
+local PAIR_OPTIONS = {duplex = true}
 
---- With a name, one end of that pipe; without, both ends of a new one.
+--- With a name, one end of that pipe; without, both ends of a new one: without duplex the first receives, the second
+--- sends.
 function handles.open_pipe(conn, name, given)
   name, given = name_and_options(name, given)
   if name ~= nil then
     local options = complete(given, PIPE_OPTIONS)
     local pipe, code, detail = core.open_pipe(
-      conn, name, choice(options, "mode", MODES), choice(options, "side", SIDES), options.simplex)
+      conn, name, choice(options, "mode", MODES), choice(options, "side", SIDES), not options.duplex)
     if not pipe then
       return nil, code, detail
     end
     return core.adopt(pipe, conn)
   end
-  local a, b, detail = core.Pipe_pair(conn, complete(given, PAIR_OPTIONS).simplex)
+  local a, b, detail = core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
   if not a then
     return nil, b, detail
   end
   return core.adopt(a, conn), core.adopt(b, conn)
+end
+
+-- ---- tickets ----
+
+--- The handle that a ticket stands for, as share() gave it to this or another process. Without a connection, one to the
+--- ticket's own hub.
+function handles.attach(conn, ticket)
+  local handle, code, detail = core.Queue_attach(conn, ticket)
+  local joinable = false
+  if handle then
+    joinable, code, detail = handle:joinable()
+  elseif code == "type" then
+    handle, code, detail = core.Pipe_attach(conn, ticket)
+  end
+  if not handle or joinable == nil then
+    return nil, code, detail
+  end
+  return core.adopt(handle, conn, joinable)
 end
 
 -- ---- connections and hubs ----
@@ -200,6 +224,7 @@ local Conn = define("Conn", swig_methods("Conn"), function(self) return self:add
 Conn.Queue = handles.open_plain_queue
 Conn.JoinableQueue = handles.open_joinable_queue
 Conn.Pipe = handles.open_pipe
+Conn.attach = handles.attach
 
 local CONNECT_OPTIONS = {timeout = 10.0}
 
@@ -211,6 +236,20 @@ end
 
 function handles.connect(address, given)
   return core.connect(address, program(), complete(given, CONNECT_OPTIONS).timeout)
+end
+
+local default
+
+--- The connection of handles that name none: made on first use, kept until the program ends.
+function handles.default()
+  if not default then
+    local conn, code, detail = handles.connect()
+    if not conn then
+      return nil, code, detail
+    end
+    default = conn
+  end
+  return default
 end
 
 define("Hub", swig_methods("Hub"), function(self) return self:address() end, "stop")

@@ -65,25 +65,38 @@ local ipc = {
   hub = handles.start_hub,
 }
 
---- Queue([name] [, {maxsize = 0, mode = "either"}]): a queue on this program's default connection; conn:Queue(…) is
---- one on that connection. Without a name it lives as long as a handle on it.
---- put(value [, timeout]), get([timeout]), put_nowait(value), get_nowait(), take([timeout]), items([timeout]), qsize(),
---- empty(), full(), flush([timeout]), name(), close().
-function ipc.Queue(name, options)
-  return handles.open_plain_queue(nil, name, options)
+-- Open on the default connection: what on a connection is conn:Queue(…) is ipc.Queue(…) there.
+local function on_default(open)
+  return function(...)
+    local conn, code, detail = handles.default()
+    if not conn then
+      return nil, code, detail
+    end
+    return open(conn, ...)
+  end
 end
+
+--- Queue([name] [, {maxsize = 0, mode = "either"}]): without a name it lives as long as a handle on it. mode is
+--- "create", "attach" or "either". Its methods: put(value [, timeout]), get([timeout]), put_nowait(value),
+--- get_nowait(), take([timeout]), items([timeout]), qsize(), empty(), full(), flush([timeout]), share(), name(), close().
+--- items() is for loops: it gives values until the queue is closed, deleted or shut down, or until nothing comes for
+--- timeout seconds; any other failure, such as a lost hub, is raised.
+ipc.Queue = on_default(handles.open_plain_queue)
 
 --- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
---- there are task_done() and join([timeout]).
-function ipc.JoinableQueue(name, options)
-  return handles.open_joinable_queue(nil, name, options)
-end
+--- there are task_done() and join([timeout]). An item has value, attempt, done(), release(); as a <close> variable it
+--- is done, or released when an error leaves its scope.
+ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 
---- Pipe(name [, {simplex = false, mode = "either", side = "any"}]): one end of a named pipe, "a", "b" or whichever is
---- free. Pipe([{simplex = false}]): both ends of a new one.
---- send(value [, timeout]), recv([timeout]), poll([timeout]), readable(), writable(), flush([timeout]), name(), close().
-function ipc.Pipe(name, options)
-  return handles.open_pipe(nil, name, options)
+--- Pipe(name [, {duplex = true, mode = "either", side = "any"}]): one end of a named pipe, "a", "b" or whichever is
+--- free. Pipe([{duplex = true}]): both ends of a new one. Without duplex the first one, "a", receives; "b" sends.
+--- send(value [, timeout]), recv([timeout]), poll([timeout]), readable(), writable(), flush([timeout]), share(),
+--- name(), close().
+ipc.Pipe = on_default(handles.open_pipe)
+
+--- attach(ticket): the queue or pipe end that share() gave the ticket for, in this process or another.
+function ipc.attach(ticket)
+  return handles.attach(nil, ticket)
 end
 
 return ipc
