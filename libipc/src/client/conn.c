@@ -175,6 +175,7 @@ static void shut(ipc_conn *conn)
     bool first = conn->state != IPC__CONN_CLOSED;
     conn->state = IPC__CONN_CLOSED;
     if (first) {
+        ipc__pendings_end(conn, IPC_ECLOSED);
         pthread_cond_broadcast(&conn->changed);
         ipc__conn_wake(conn);
         ipc__conn_stop_thread(conn);
@@ -229,7 +230,7 @@ ipc_err ipc_connect(ipc_conn **out, const char *address, const ipc_conn_options 
     *out = NULL;
     pthread_once(&once, init_process);
     ipc__fork_check();
-    ipc_conn *conn;
+    ipc_conn *conn = NULL;
     ipc_err err = conn_new(&conn, address, options);
     if (err) {
         return err;
@@ -289,7 +290,7 @@ void ipc_conn_free(ipc_conn *conn)
 /* A connection of the list to an address, open and with a reference more; NULL for none. */
 static ipc_conn *find_shared(const char *address)
 {
-    ipc_conn *conn;
+    ipc_conn *conn = NULL;
     pthread_mutex_lock(&list_lock);
     DL_FOREACH(conns, conn)
     {

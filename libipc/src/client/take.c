@@ -84,6 +84,7 @@ static uint32_t window_of(const ipc__prefetch *in)
 
 static void report(ipc__handle *handle, bool demand)
 {
+    demand = demand && !handle->in.fenced;
     send_flow(handle, demand ? window_of(&handle->in) : 0, demand ? -1 : 0);
 }
 
@@ -104,7 +105,10 @@ static void give_back(ipc__handle *handle, uint32_t keep)
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint64(&packer, first);
     in->reported = in->taken;
-    in->fenced = in->fenced || first;
+    if (first) {
+        in->fenced = true;
+        in->demand = false; /* REVOKE voids it; who waits then asks again */
+    }
     in->window = in->window / 2;
 }
 
@@ -174,7 +178,7 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || handle->failed || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
