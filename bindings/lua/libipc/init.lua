@@ -78,7 +78,8 @@ end
 
 --- Queue([name] [, {maxsize = 0, mode = "either"}]): without a name it lives as long as a handle on it. mode is
 --- "create", "attach" or "either". Its methods: put(value [, timeout]), get([timeout]), put_nowait(value),
---- get_nowait(), take([timeout]), items([timeout]), qsize(), empty(), full(), flush([timeout]), share(), name(), close().
+--- get_nowait(), take([timeout]), items([timeout]), qsize(), empty(), full(), flush([timeout]), share(), name() and
+--- close().
 --- items() is for loops: it gives values until the queue is closed, deleted or shut down, or until nothing comes for
 --- timeout seconds; any other failure, such as a lost hub, is raised.
 ipc.Queue = on_default(handles.open_plain_queue)
