@@ -131,8 +131,7 @@ static ipc_err reopen(ipc__handle *handle)
 {
     if (!handle->told_lost) {
         handle->told_lost = true;
-        return ipc__fail(IPC_ELOST, "the hub at %s is gone, and what it held; the next call connects again",
-                         handle->conn->address.text);
+        return ipc__conn_lost(handle->conn);
     }
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
