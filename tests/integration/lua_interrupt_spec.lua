@@ -28,7 +28,7 @@ local function asleep(pid)
   return file:read("a"):match("^.*%) (%a)") == "S"
 end
 
--- Start a program, wait until it sleeps in its last call, and press Ctrl-C: what it printed, its code, the seconds it took.
+-- Start a program, wait until it sleeps in its last call, and press Ctrl-C: what it printed, its code, and the seconds.
 local function interrupt(program)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))

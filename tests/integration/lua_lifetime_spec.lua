@@ -133,7 +133,8 @@ describe("a connection", function()
     local name = fresh "met"
     local here, there = assert(conn:Queue(name)), assert(other:Queue(name))
     here:put("hello")
-    assert.equal("hello", there:get(PATIENCE))
+    assert.is_true(conn:flush(PATIENCE))
+    assert.equal("hello", there:get(0))
     assert.equal("ipc.Conn: " .. conn:address(), tostring(conn))
   end)
 
