@@ -334,17 +334,17 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 
 ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
 {
-    uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    for (;;) {
-        ipc_err err = take_now(handle, item);
-        if (err != IPC_EEMPTY) {
-            return err;
-        }
+    ipc_err err = take_now(handle, item);
+    uint64_t deadline = err == IPC_EEMPTY ? ipc__deadline(ipc__now(), timeout_ms) : 0;
+    while (err == IPC_EEMPTY) {
+        /* What came may be gone again: another thread took it, or it was recalled. */
         err = await(handle, timeout_ms <= 0 ? timeout_ms : ipc__left_ms(ipc__now(), deadline));
         if (err) {
             return err;
         }
+        err = take_now(handle, item);
     }
+    return err;
 }
 
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
