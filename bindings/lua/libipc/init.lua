@@ -31,8 +31,9 @@
 --
 -- ipc.bin, ipc.array, ipc.map and ipc.timestamp are metatables, too: getmetatable(v) == ipc.bin tells one. Other
 -- metatables are passed over: tables are read raw. Functions, threads, handles and other userdata are refused, and so
--- are tables nested deeper than 32. Tables keep no order of keys, and a key 1.0 is the key 1. An integer above 2^63-1 that arrives is a failure ("format"), never a wrap.
--- An extension that only others know (a big integer, a pickle) arrives as an ipc.ext and is sent on unchanged.
+-- are tables nested deeper than 32. Tables keep no order of keys, and a key 1.0 is the key 1. An integer above 2^63-1
+-- that arrives is a failure ("format"), never a wrap. An extension that only others know (a big integer, a pickle)
+-- arrives as an ipc.ext and is sent on unchanged.
 
 -- SWIG's runtime leaves names in the global table. They are of no use here, and others may have theirs.
 local SWIG_GLOBALS = {"swig_type", "swig_equals", "libipc_core"}
