@@ -519,6 +519,26 @@ static void serve(ipc__stream *stream)
     }
 }
 
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. */
+static void hurry_polls(ipc__stream *stream)
+{
+    while (stream->pollers && !stream->untaken) {
+        ipc__call_answer(stream->pollers, IPC_EEMPTY);
+    }
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->recalling) {
+            return;
+        }
+    }
+    ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    if (giver) {
+        recall(giver, 1);
+        serve(stream);
+    }
+}
+
 void ipc__stream_pump(ipc__stream *stream)
 {
     if (stream->object->deleting) {
@@ -528,6 +548,9 @@ void ipc__stream_pump(ipc__stream *stream)
         admit(stream);
     }
     serve(stream);
+    if (stream->pollers && !stream->ready) {
+        hurry_polls(stream);
+    }
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
@@ -586,10 +609,6 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
-    ipc__sub *giver = richest(stream, sub);
-    if (giver) {
-        recall(giver, 1);
-    }
     ipc__stream_pump(stream);
     return IPC_OK;
 }
