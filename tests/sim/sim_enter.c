@@ -196,8 +196,8 @@ static void enter_open(const entry *in)
     ipc__bytes place = {(const unsigned char *)where.as.bytes.data, where.as.bytes.length};
     sim->model.now.opening = NULL;
     sim->model.now.pin = NULL;
-    sim->model.now.fresh = (sim_object){
-        .pipe = pipe, .joinable = want.joinable, .maxsize = want.maxsize, .simplex = want.simplex};
+    sim->model.now.fresh = pipe ? (sim_object){.pipe = true, .simplex = want.simplex}
+                                : (sim_object){.joinable = want.joinable, .maxsize = want.maxsize};
     ipc_err err = IPC_OK;
     if (where.kind == IPC_KIND_BIN) {
         decide(in, expect_pinned(sim, pipe, place));

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 1000, STEPS = 1500, FAILURES_SHOWN = 10 };
+enum { SEEDS = 1000, STEPS = 1500, FAILURES_MAX = 10 };
 
 struct plan {
     uint64_t seed;
@@ -69,16 +69,18 @@ int main(int argc, char **argv)
     }
     static sim_world sim;
     uint64_t failed = 0;
-    for (uint64_t i = 0; i < plan.seeds && failed < FAILURES_SHOWN; i++) {
-        uint64_t seed = plan.seed + i;
+    uint64_t passed = 0;
+    for (uint64_t seed = plan.seed; passed + failed < plan.seeds && failed < FAILURES_MAX; seed++) {
         sim.trace = plan.one;
-        if (!sim_run(&sim, seed, plan.steps)) {
+        if (sim_run(&sim, seed, plan.steps)) {
+            passed++;
+        } else {
             failed++;
             printf("seed %" PRIu64 " failed in step %u: %s\n  replay: %s --seed %" PRIu64 " --steps %u\n", seed,
                    sim.step, sim.failure, argv[0], seed, plan.steps);
             fflush(stdout);
         }
     }
-    printf("%" PRIu64 " passed, %" PRIu64 " failed\n", plan.seeds - failed, failed);
+    printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, failed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
