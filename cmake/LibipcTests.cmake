@@ -32,7 +32,8 @@ function(libipc_add_test)
 endfunction()
 
 # libipc_add_c_tests(FOLDER LINK library... TIMEOUT seconds): every test_*.c of the folder is a program and a test of its
-# own. Other .c files of the folder are helpers that all its programs share; those in tests/support serve all folders.
+# own. Other .c files of the folder are helpers that all its programs share; those in tests/support serve all folders. In
+# a test_*_nomem.c the allocator is the test's: it defines __wrap_malloc, __wrap_calloc, __wrap_realloc and __wrap_free.
 function(libipc_add_c_tests folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LINK")
   file(GLOB programs CONFIGURE_DEPENDS "${folder}/test_*.c")
@@ -52,6 +53,10 @@ function(libipc_add_c_tests folder)
     set_target_properties(${target} PROPERTIES
       OUTPUT_NAME "${name}"
       RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
+    if(name MATCHES "_nomem$")
+      target_link_options(${target} PRIVATE
+        LINKER:--wrap=malloc LINKER:--wrap=calloc LINKER:--wrap=realloc LINKER:--wrap=free)
+    endif()
     libipc_add_test(NAME "${folder}/${name}" LABELS c ${folder} TIMEOUT ${arg_TIMEOUT} COMMAND $<TARGET_FILE:${target}>)
   endforeach()
 endfunction()

@@ -178,10 +178,10 @@ static void test_codec_cursor__the_end_is_empty(void **state)
 static void test_codec_cursor__bad_bytes_leave_it_where_it_is(void **state)
 {
     (void)state;
-    const char *bad[] = {"c1",         "cd00",       "cf00000000000000", "d3",         "ca000000",   "a261",
-                         "d9",         "da00",             "dbffffffff", "c4",         "c40261",
-                         "c6ffffffff", "d4",         "d441",             "d80100",     "c7",         "c700",
-                         "c7020500",   "c9ffffffff", "91",               "810c",       "ddffffffff", "df80000000"};
+    const char *bad[] = {
+        "c1",         "cd00",     "cf00000000000000", "d3",         "ca000000", "a261",       "d9",        "da00",
+        "dbffffffff", "c4",       "c40261",           "c6ffffffff", "d4",       "d441",       "d80100",    "c7",
+        "c700",       "c7020500", "c9ffffffff",       "91",         "810c",     "ddffffffff", "df80000000"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         block b = block_hex(bad[i]);
         ipc_cursor cursor;
@@ -199,7 +199,8 @@ static void test_codec_cursor__bad_bytes_leave_it_where_it_is(void **state)
 static void test_codec_cursor__skip_passes_one_whole_value(void **state)
 {
     (void)state;
-    const char *whole[] = {"05", "a26869", "90", "80", "93019202039104", "82a16191c0a16281c0c0", "91919190", "c70305616263"};
+    const char *whole[] = {"05",       "a26869",      "90", "80", "93019202039104", "82a16191c0a16281c0c0",
+                           "91919190", "c70305616263"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         char hex[100];
         snprintf(hex, sizeof hex, "%s2a", whole[i]);
@@ -227,6 +228,18 @@ static void test_codec_cursor__skip_of_a_broken_value_stays(void **state)
         assert_ptr_equal(cursor.at, b.bytes);
         block_free(b);
     }
+}
+
+/* Each head is fine by itself; together they announce more than there is. */
+static void test_codec_cursor__skip_adds_up_what_is_announced(void **state)
+{
+    (void)state;
+    block b = block_hex("9391c0c0");
+    ipc_cursor cursor;
+    ipc_cursor_init(&cursor, b.bytes, b.length);
+    assert_int_equal(ipc_cursor_skip(&cursor), IPC_EBADMSG);
+    assert_string_equal(ipc_last_error(), "more elements are announced than bytes are left, 2 bytes before their end");
+    block_free(b);
 }
 
 /* A million levels: whoever recurses dies of it. */
@@ -285,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_codec_cursor__bad_bytes_leave_it_where_it_is),
         cmocka_unit_test(test_codec_cursor__skip_passes_one_whole_value),
         cmocka_unit_test(test_codec_cursor__skip_of_a_broken_value_stays),
+        cmocka_unit_test(test_codec_cursor__skip_adds_up_what_is_announced),
         cmocka_unit_test(test_codec_cursor__skip_does_not_recurse),
         cmocka_unit_test(test_codec_cursor__open_checks_a_message_once),
     };

@@ -79,7 +79,10 @@ IPC_EXPORT ipc_err ipc_list(ipc_conn *conn, ipc_msg **list);
  */
 IPC_EXPORT void ipc_conn_close(ipc_conn *conn);
 
-/** Close, and give up the reference. Handles may outlive it. NULL is fine. */
+/**
+ * Give up the reference. The session ends with the last one; open handles keep it too. NULL is fine.
+ * Thread safety: any thread. Blocking: as ipc_conn_close() where it is the last one.
+ */
 IPC_EXPORT void ipc_conn_free(ipc_conn *conn);
 
 IPC_END_DECLS

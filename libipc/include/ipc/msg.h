@@ -27,7 +27,7 @@ typedef enum ipc_ext {
  * Copy packed bytes into a message, after checking that they are exactly one well-formed value.
  *
  * @param[out] out  The message. The caller owns it: ipc_msg_free().
- * @return IPC_OK; IPC_EBADMSG the bytes are no value (see ipc_msg_check); IPC_ENOMEM.
+ * @return IPC_OK; IPC_EBADMSG the bytes are no value (see ipc_msg_check); IPC_EINVAL a NULL argument; IPC_ENOMEM.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length);
@@ -49,7 +49,7 @@ IPC_EXPORT void ipc_msg_free(ipc_msg *msg);
  * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed, a map's keys scalars (of the extensions:
  * IPC_EXT_TIMESTAMP and IPC_EXT_BIGINT). Neither recurses nor allocates.
  *
- * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error().
+ * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error(); IPC_EINVAL a NULL argument.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_msg_check(const void *bytes, size_t length);
@@ -151,7 +151,7 @@ typedef struct ipc_cursor {
 
 /**
  * Start at the first byte of a message. The message is checked (ipc_msg_check) the first time.
- * @return IPC_OK; IPC_EBADMSG.
+ * @return IPC_OK; IPC_EBADMSG; IPC_EINVAL a NULL argument.
  */
 IPC_EXPORT ipc_err ipc_cursor_open(ipc_cursor *cursor, const ipc_msg *msg);
 

@@ -53,7 +53,7 @@ ipc_err ipc_cursor_skip(ipc_cursor *cursor)
             return cursor_fail(at, cursor->end, reason);
         }
         due += ipc__head_inside(&value) - 1;
-        if (due > (uint64_t)(cursor->end - at)) {
+        if (due > (uint64_t)(cursor->end - at)) { /* also keeps the sum from running over */
             return cursor_fail(at, cursor->end, "more elements are announced than bytes are left");
         }
     }

@@ -364,10 +364,10 @@ static ipc_err unpack_key(unpack *u, unpack_level *level)
     return optional ? IPC_OK : unpack_fail(u, IPC_EFORMAT, "the map has no such key");
 }
 
-/* '!': everything inside was named. */
+/* '!': everything inside was named. (Of what is absent, nothing was counted.) */
 static ipc_err unpack_seal(unpack *u, const unpack_level *level)
 {
-    if (level->absent || (level->map ? level->named : level->index) == level->count) {
+    if ((level->map ? level->named : level->index) == level->count) {
         return IPC_OK;
     }
     return ipc__format_fail(IPC_EFORMAT, u->format, u->at,

@@ -2,7 +2,7 @@
  * Answers, and the calls that wait for theirs.
  * Touches the core and sessions through the lane seam. Not locked: the core's thread.
  */
-#include "hub/core.h"
+#include "hub/registry.h"
 #include "hub/stream.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -92,6 +92,9 @@ static void call_free(ipc__call *call)
 {
     ipc__timer_clear(&call->core->timers, &call->timer);
     DL_DELETE(*call->queue, call);
+    if (call->slot) {
+        *call->slot = NULL;
+    }
     if (call->hold) {
         DL_DELETE2(call->hold->session->calls, call, session_prev, session_next);
     }
@@ -118,6 +121,7 @@ ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int6
     call->timer.fire = call_late;
     call->core = core;
     call->hold = hold;
+    call->session_id = hold->session->id;
     call->seq = seq;
     call->late = late;
     call->queue = queue;
@@ -154,6 +158,18 @@ void ipc__calls_drop(ipc__hold *hold)
         } else {
             DL_DELETE2(hold->session->calls, call, session_prev, session_next);
             call->hold = NULL;
+        }
+    }
+}
+
+void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err)
+{
+    ipc__call *call;
+    ipc__call *next;
+    DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
+    {
+        if (call->hold == hold && call->seq) {
+            ipc__call_answer(call, err);
         }
     }
 }

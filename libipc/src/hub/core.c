@@ -245,6 +245,7 @@ static ipc_err session_op(ipc__session *session, const ipc__head *head, ipc__env
     case IPC__OP_CLOSE: {
         ipc__hold *hold = find_hold(session, head->handle);
         if (hold) {
+            ipc__calls_answer_hold(hold, IPC_ECLOSED);
             ipc__hold_end(hold, IPC__END_CLEAN);
         }
         if (skip_fields(session, head, envelope)) {

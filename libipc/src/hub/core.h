@@ -74,6 +74,7 @@ struct ipc__object {
     uint64_t id;
     ipc__hold *holds;
     unsigned hold_count; /* pins' included */
+    bool deleting;       /* nothing moves any more */
     ipc__object *prev, *next;
     UT_hash_handle hh; /* by name */
 };
@@ -91,10 +92,12 @@ struct ipc__call {
     ipc__timer timer;
     ipc__core *core;
     ipc__hold *hold;   /* NULL: gone, and a parked put is left */
+    uint64_t session_id; /* whose it is, or was */
     uint64_t seq;      /* 0: nobody waits for an answer (a parked PUT) */
     ipc_err late;      /* the answer at the timeout */
     ipc__call **queue; /* the list that it waits in */
     ipc__item *item;   /* owned: what a put brings */
+    ipc__call **slot;  /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
 };
@@ -215,6 +218,9 @@ void ipc__call_answer(ipc__call *call, ipc_err err);
 
 /* A hold ends: drop its waiting calls without an answer. Parked puts stay: the hub has accepted them. */
 void ipc__calls_drop(ipc__hold *hold);
+
+/* Answer every waiting call of a hold. Parked puts stay. */
+void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err);
 
 /* Answer every call of a queue. */
 void ipc__calls_answer(ipc__call **queue, ipc_err err);

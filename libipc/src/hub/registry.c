@@ -234,6 +234,7 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
     }
     ipc__object *object = NULL;
     ipc_err err = IPC_OK;
+    uint32_t before = session->core->object_count;
     if (where->kind == IPC_KIND_STR) {
         err = open_named(session->core, ops, mode, place, options, &object);
     } else if (where->kind == IPC_KIND_INT) {
@@ -245,7 +246,7 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
         return err;
     }
     err = hold_new(object, session, head->handle, options, NULL, hold);
-    if (err && !object->name && object->hold_count == 0) {
+    if (err && session->core->object_count > before) {
         object_free(object);
     }
     return err;
@@ -293,17 +294,12 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
 /* Delete an object under its holders: each is told, and its calls are answered. */
 static void object_delete(ipc__object *object)
 {
+    object->deleting = true;
     while (object->holds) {
         ipc__hold *hold = object->holds;
         if (hold->session) {
-            ipc__call *call;
-            ipc__call *next;
-            DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
-            {
-                if (call->hold == hold) {
-                    ipc__call_answer(call, IPC_EDELETED);
-                }
-            }
+            ipc__calls_answer_hold(hold, IPC_EDELETED);
+            ipc__calls_drop(hold);
             ipc__notify_end(hold, IPC_EDELETED);
             hold->session->holds[hold->id] = NULL;
         }

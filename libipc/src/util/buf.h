@@ -38,6 +38,9 @@ static inline bool ipc__buf_reserve(ipc__buf *buf, size_t more)
 static inline int ipc__buf_write(void *self, const char *bytes, size_t length)
 {
     ipc__buf *buf = self;
+    if (length == 0) {
+        return 0; /* bytes may be NULL then */
+    }
     if (!ipc__buf_reserve(buf, length)) {
         return -1;
     }

@@ -125,11 +125,11 @@ int ipc__control_open(ipc_cursor *cursor, const void *packet, size_t length, uin
     return (int)kind;
 }
 
-static int seqpacket(const char *path, struct sockaddr_un *name)
+static int seqpacket(const char *path, struct sockaddr_un *name, int flags)
 {
     *name = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(name->sun_path, sizeof name->sun_path, "%s", path);
-    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 }
 
 static int fail_closing(int fd)
@@ -143,7 +143,7 @@ static int fail_closing(int fd)
 int ipc__control_connect(const char *path)
 {
     struct sockaddr_un name;
-    int fd = seqpacket(path, &name);
+    int fd = seqpacket(path, &name, 0);
     if (fd < 0) {
         return -1;
     }
@@ -157,7 +157,7 @@ int ipc__control_connect(const char *path)
 int ipc__control_listen(const char *path)
 {
     struct sockaddr_un name;
-    int fd = seqpacket(path, &name);
+    int fd = seqpacket(path, &name, SOCK_NONBLOCK);
     if (fd < 0) {
         return -1;
     }

@@ -1,0 +1,338 @@
+/*
+ * Connecting: reaching a hub, or starting it; HELLO and WELCOME; binding the link to the session.
+ * Touches sockets and, where the address allows, starts the hub program. The connection's lock is held and let go as
+ * the headers say.
+ */
+#include "client/handle.h"
+#include "hub/hub.h"
+#include "util/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKOFF_FIRST_US = 1000, BACKOFF_LAST_US = 50 * 1000 };
+
+/* ---- the control socket ---- */
+
+static ipc_err no_hub(const ipc_conn *conn)
+{
+    return ipc__fail(IPC_ENOHUB, "no hub answers at %s; start one with \"ipc serve %s\"", conn->address.text,
+                     conn->address.text);
+}
+
+/* A control socket of a hub, not greeted yet. IPC_ENOHUB: nobody is there. */
+static ipc_err reach(const ipc_conn *conn, int *control)
+{
+    if (conn->address.scheme == IPC__SCHEME_INPROC) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+            return ipc__fail_errno("cannot make a control socket");
+        }
+        if (!ipc__hub_adopt(conn->address.text, pair[1])) {
+            close(pair[0]);
+            close(pair[1]);
+            return ipc__fail(IPC_ENOHUB, "this program has no hub at %s; start it with ipc_hub_start()",
+                             conn->address.text);
+        }
+        *control = pair[0];
+        return IPC_OK;
+    }
+    *control = ipc__control_connect(conn->address.control);
+    if (*control >= 0) {
+        return IPC_OK;
+    }
+    if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) {
+        return no_hub(conn);
+    }
+    return ipc__fail_errno("cannot connect to %s", conn->address.control);
+}
+
+static ipc_err read_answer(int control, const char *packet_bytes, size_t length, ipc__welcome *welcome)
+{
+    (void)control;
+    ipc_cursor at;
+    uint32_t fields;
+    int kind = ipc__control_open(&at, packet_bytes, length, &fields);
+    if (kind == IPC__WELCOME && ipc__welcome_read(welcome, &at)) {
+        return IPC_OK;
+    }
+    int64_t code;
+    ipc__bytes words;
+    if (kind == IPC__REFUSED && ipc__read_int(&at, &code) && ipc__read_str(&at, &words)) {
+        return ipc__fail((ipc_err)code, "%.*s", (int)words.length, (const char *)words.data);
+    }
+    return ipc__fail(IPC_EPROTO, "what answers there is no hub of this protocol");
+}
+
+/* Say HELLO and hear WELCOME. IPC_ENOHUB: the hub was just ending. */
+static ipc_err greet(const ipc_conn *conn, int control, ipc__welcome *welcome, uint64_t deadline)
+{
+    ipc__buf packet = {0};
+    msgpack_packer packer = ipc__packer(&packet);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_int(&packer, IPC__HELLO);
+    msgpack_pack_int(&packer, IPC__PROTOCOL_VERSION);
+    msgpack_pack_str_with_body(&packer, conn->language, strlen(conn->language));
+    msgpack_pack_str_with_body(&packer, conn->program, strlen(conn->program));
+    bool sent = !packet.failed && ipc__control_send(control, &packet, -1);
+    ipc__buf_free(&packet);
+    if (!sent) {
+        return no_hub(conn);
+    }
+    ipc_err err = ipc__wait_fd(control, deadline);
+    if (err) {
+        return err == IPC_ETIMEOUT
+                   ? ipc__fail(IPC_ENOHUB, "the hub at %s does not answer; is it stopped?", conn->address.text)
+                   : err;
+    }
+    char answer[IPC__PACKET_MAX];
+    int fd;
+    ssize_t length = ipc__control_receive(control, answer, sizeof answer, &fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return length <= 0 ? no_hub(conn) : read_answer(control, answer, (size_t)length, welcome);
+}
+
+/* One try. */
+static ipc_err try_local(const ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
+{
+    ipc_err err = reach(conn, control);
+    if (err) {
+        return err;
+    }
+    err = greet(conn, *control, welcome, deadline);
+    if (err) {
+        close(*control);
+    }
+    return err;
+}
+
+/* Try, start a hub where that is allowed, and try again, with a growing and jittered pause. */
+static ipc_err reach_local(const ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
+{
+    uint64_t pause = BACKOFF_FIRST_US;
+    for (;;) {
+        ipc_err err = try_local(conn, control, welcome, deadline);
+        if (err != IPC_ENOHUB || !conn->start || ipc__now() >= deadline) {
+            return err;
+        }
+        err = ipc__launch_hub(conn->address.text, conn->private, deadline);
+        if (err == IPC_OK) {
+            err = try_local(conn, control, welcome, deadline);
+        }
+        if (err != IPC_ENOHUB && err != IPC_EADDRINUSE) {
+            return err;
+        }
+        uint32_t dice = 0;
+        (void)!getrandom(&dice, sizeof dice, GRND_NONBLOCK);
+        err = ipc__wait_fd(-1, ipc__now() + pause / 2 + dice % pause);
+        if (err == IPC_EINTR) {
+            return err;
+        }
+        pause = 2 * pause < BACKOFF_LAST_US ? 2 * pause : BACKOFF_LAST_US;
+    }
+}
+
+/* ---- the link ---- */
+
+static void pack_header(ipc_conn *conn)
+{
+    ipc__buf_reset(&conn->header);
+    msgpack_packer packer = ipc__packer(&conn->header);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_uint64(&packer, conn->welcome.epoch);
+}
+
+/* Begin a session's counts. */
+static ipc_err open_link(ipc_conn *conn, const char *endpoint)
+{
+    ipc_err err = ipc__zmq_link_open(&conn->link, endpoint, conn->welcome.max_message);
+    if (err) {
+        return err;
+    }
+    conn->seq = conn->sent = conn->acked = 0;
+    conn->flushed_at = conn->pinged_at = conn->ping_seq = 0;
+    conn->heard_at = ipc__now();
+    ipc__outbox_reset(&conn->out);
+    conn->state = IPC__CONN_LIVE;
+    pack_header(conn);
+    return IPC_OK;
+}
+
+ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
+{
+    ipc_err err = open_link(conn, conn->welcome.endpoint);
+    if (err) {
+        return err;
+    }
+    msgpack_packer packer = ipc__op_begin(conn, IPC__OP_BIND, 0, 1);
+    msgpack_pack_bin_with_body(&packer, conn->welcome.token, IPC__TOKEN_SIZE);
+    ipc__pending pending;
+    err = ipc__conn_call(conn, &pending, deadline);
+    ipc__buf_free(&pending.reply);
+    return err == IPC_ETIMEOUT ? no_hub(conn) : err;
+}
+
+/* HELLO over the link itself. */
+static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
+{
+    conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
+    ipc_err err = open_link(conn, conn->address.endpoint);
+    if (err) {
+        return err;
+    }
+    uint64_t hello_at = ipc__now();
+    msgpack_packer packer = ipc__op_begin(conn, IPC__OP_HELLO, 0, 3);
+    msgpack_pack_int(&packer, IPC__PROTOCOL_VERSION);
+    msgpack_pack_str_with_body(&packer, conn->language, strlen(conn->language));
+    msgpack_pack_str_with_body(&packer, conn->program, strlen(conn->program));
+    ipc__pending pending;
+    err = ipc__conn_call(conn, &pending, deadline);
+    ipc_cursor at;
+    ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
+    if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
+        err = no_hub(conn);
+    } else if (!err && !ipc__welcome_read(&conn->welcome, &at)) {
+        err = ipc__fail(IPC_EPROTO, "what answers at %s is no hub of this protocol", conn->address.text);
+    }
+    ipc__buf_free(&pending.reply);
+    if (!err) {
+        conn->clock_offset = conn->welcome.now_us - hello_at;
+        pack_header(conn);
+    }
+    return err;
+}
+
+static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)
+{
+    ipc__welcome welcome;
+    int control;
+    uint64_t before = ipc__now();
+    pthread_mutex_unlock(&conn->lock);
+    ipc_err err = reach_local(conn, &control, &welcome, deadline);
+    pthread_mutex_lock(&conn->lock);
+    if (err) {
+        return err;
+    }
+    if (conn->state == IPC__CONN_CLOSED) {
+        close(control);
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    /* On one host both read one clock, unless they live in different time namespaces. */
+    bool same_clock = welcome.now_us >= before && welcome.now_us <= ipc__now();
+    conn->clock_offset = same_clock ? 0 : welcome.now_us - before;
+    conn->welcome = welcome;
+    conn->control = control;
+    return ipc__conn_bind(conn, deadline);
+}
+
+void ipc__conn_drop_link(ipc_conn *conn)
+{
+    if (conn->link) {
+        conn->link->ops->close(conn->link);
+        conn->link = NULL;
+    }
+    if (conn->control >= 0) {
+        close(conn->control);
+        conn->control = -1;
+    }
+    ipc__outbox_reset(&conn->out);
+}
+
+static bool nobody_drives(void *arg)
+{
+    return !((ipc_conn *)arg)->driving;
+}
+
+/* Whoever drives the old link looks up soon: it was told. */
+static void await_driver(ipc_conn *conn)
+{
+    while (!nobody_drives(conn)) {
+        conn->followers++;
+        pthread_cond_wait(&conn->changed, &conn->lock);
+        conn->followers--;
+    }
+}
+
+ipc_err ipc__conn_connect(ipc_conn *conn)
+{
+    uint64_t deadline = ipc__deadline(ipc__now(), conn->connect_timeout_ms);
+    conn->connecting = true;
+    ipc__conn_wake(conn);
+    await_driver(conn);
+    ipc__conn_drop_link(conn);
+    for (uint32_t id = 0; id < conn->slot_count; id++) {
+        if (conn->slots[id].handle) {
+            ipc__handle_reset(conn->slots[id].handle);
+        }
+        conn->slots[id] = (ipc__slot){0};
+    }
+    conn->generation++;
+    ipc_err err = conn->address.scheme == IPC__SCHEME_TCP ? bind_remote(conn, deadline)
+                                                          : connect_local(conn, deadline);
+    err = err ? err : ipc__conn_start_thread(conn);
+    if (err && conn->state == IPC__CONN_LIVE) {
+        ipc__conn_lose(conn, err);
+    }
+    conn->connecting = false;
+    pthread_cond_broadcast(&conn->changed);
+    return err;
+}
+
+ipc_err ipc__conn_revive(ipc_conn *conn)
+{
+    conn->connecting = true;
+    conn->control = conn->heir_control;
+    conn->heir_control = -1;
+    conn->welcome = conn->heir_welcome;
+    ipc_err err = ipc__conn_bind(conn, ipc__deadline(ipc__now(), conn->connect_timeout_ms));
+    err = err ? err : ipc__conn_start_thread(conn);
+    if (err) {
+        ipc__conn_lose(conn, err);
+    }
+    conn->connecting = false;
+    pthread_cond_broadcast(&conn->changed);
+    return err;
+}
+
+void ipc__conn_lose(ipc_conn *conn, ipc_err why)
+{
+    if (conn->state == IPC__CONN_CLOSED || conn->state == IPC__CONN_LOST) {
+        return;
+    }
+    conn->state = IPC__CONN_LOST;
+    ipc__pendings_end(conn, why);
+    ipc__outbox_reset(&conn->out);
+    pthread_cond_broadcast(&conn->changed);
+    if (conn->driving) {
+        eventfd_write(conn->wake, 1);
+    }
+}
+
+ipc_err ipc__conn_enter(ipc_conn *conn)
+{
+    for (;;) {
+        if (conn->state == IPC__CONN_CLOSED) {
+            return ipc__fail_plain(IPC_ECLOSED);
+        }
+        if (conn->connecting) {
+            conn->followers++;
+            ipc__sleep_begin();
+            pthread_cond_wait(&conn->changed, &conn->lock);
+            conn->followers--;
+            pthread_mutex_unlock(&conn->lock);
+            ipc__sleep_end();
+            pthread_mutex_lock(&conn->lock);
+            continue;
+        }
+        if (conn->state == IPC__CONN_LIVE) {
+            return IPC_OK;
+        }
+        return conn->state == IPC__CONN_FORKED ? ipc__conn_revive(conn) : ipc__conn_connect(conn);
+    }
+}

@@ -1,0 +1,134 @@
+/*
+ * Handles: what queue and pipe handles share. Opening, puts with window and credits, takes with prefetch.
+ * Guarded by their connection's lock.
+ */
+#ifndef IPC__HANDLE_H
+#define IPC__HANDLE_H
+
+#include "client/conn.h"
+#include "codec/msg.h"
+
+typedef struct ipc__handle ipc__handle;
+
+/* A delivery that was not taken yet. */
+typedef struct ipc__entry {
+    ipc__block *block; /* where the bytes live; referenced */
+    const unsigned char *data;
+    uint32_t length;
+    uint32_t attempt;
+    uint64_t seq;
+    uint64_t position;
+    uint64_t valid_until; /* on our clock */
+} ipc__entry;
+
+/* The consumer's side: untaken deliveries, oldest first, in a ring. */
+typedef struct ipc__prefetch {
+    ipc__entry *ring;
+    uint32_t capacity; /* a power of two */
+    uint32_t head;
+    uint32_t count;
+    uint64_t bytes;    /* of the untaken ones */
+    uint64_t received; /* position of the last delivery */
+    uint64_t taken;    /* position of the last one taken */
+    uint64_t reported; /* of that, what the hub was told */
+    uint32_t window;
+    uint64_t reported_at;
+    uint64_t last_get;
+    unsigned getters; /* threads that wait for a delivery */
+    bool demand;      /* the hub knows that we want some */
+    bool polling;     /* a thread asks the hub whether there is anything */
+    bool fenced;      /* deliveries are void until REVOKE */
+    uint32_t mean;    /* bytes of a value, lately */
+} ipc__prefetch;
+
+struct ipc__handle {
+    ipc_conn *conn; /* a reference */
+    const char *type;
+    char *name;      /* NULL: none */
+    ipc__buf open;   /* the options as packed for OPEN */
+    ipc_open_mode mode;
+    uint32_t id;
+    unsigned generation;
+    uint64_t number; /* of this process's handles */
+    unsigned users;  /* calls that are inside */
+    bool closed;
+    bool told_lost; /* the loss of the session that it was opened in was returned once */
+    bool bounded;   /* puts need credits */
+    uint64_t credits;
+    uint64_t credits_until;
+    ipc_err end; /* nothing more will come, and why */
+    ipc_err failed; /* an earlier put's error: sticky until it is returned */
+    uint64_t fail_count;
+    uint64_t fail_first;
+    char *fail_words;
+    ipc__prefetch in;
+    /* The object's own part must be begun anew: a fork, another session. May be NULL. */
+    void (*reset)(ipc__handle *handle);
+};
+
+/* ---- life (handle/handle.c) ---- */
+
+/* Where an object is found. */
+typedef struct ipc__where {
+    const char *name;    /* a name; or */
+    ipc__bytes pin;      /* a pin; or */
+    uint32_t sibling;    /* another handle's number; or none of them: a new object without a name */
+} ipc__where;
+
+/*
+ * Open a handle that is embedded in *handle's owner. conn is referenced. The options are packed in handle->open. The
+ * reply's options are in *reply, to be freed. On failure nothing is left.
+ */
+ipc_err ipc__handle_open(ipc__handle *handle, ipc_conn *conn, const char *type, ipc__where where, ipc_open_mode mode,
+                         ipc__buf *reply);
+
+/* Begin a call: locks, and makes sure that the handle is usable. On failure it is not locked. */
+ipc_err ipc__handle_enter(ipc__handle *handle);
+
+/* End a call: unlocks. Returns err, for the caller's return. */
+ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err);
+
+/* Close; then, when no call is inside, what it holds is freed. Idempotent. */
+void ipc__handle_close(ipc__handle *handle);
+void ipc__handle_fini(ipc__handle *handle);
+
+/* A session ended, or forked: forget what was in flight. The lock is held. */
+void ipc__handle_reset(ipc__handle *handle);
+
+/* A ticket; and where it leads. */
+ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket);
+ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin);
+
+/* Wait until the hub owns what was put through the handle. */
+ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms);
+
+/* ---- puts (client/put.c); between enter and leave ---- */
+
+/* Put a value; block: where its bytes live if they may be referenced, or NULL. */
+ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64_t timeout_ms);
+
+/* A block that keeps a message alive. NULL: out of memory. */
+ipc__block *ipc__block_of_msg(const ipc_msg *msg);
+
+/* ---- takes (client/take.c); between enter and leave ---- */
+
+/* Wait for a delivery and take it. IPC_OK; IPC_EEMPTY; the handle's end; errors of waiting. */
+ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item);
+
+/* Wait until ipc__take() would not wait. IPC_OK; IPC_EEMPTY; errors of waiting. */
+ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms);
+
+/* Tell the hub what was taken, if it does not know; goes out with what is posted next. */
+void ipc__take_report(ipc__handle *handle);
+
+/* What the library's thread does for a handle: reports, gives back, withdraws demand. When it is due again. */
+uint64_t ipc__take_maintain(ipc__handle *handle, uint64_t now);
+
+/* The hub's operations for consumers. False: breaks the protocol. */
+bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__head *head, uint64_t now_us);
+void ipc__on_recall(ipc__handle *handle, uint64_t count);
+void ipc__on_revoke(ipc__handle *handle, uint64_t first, uint64_t last);
+
+void ipc__prefetch_clear(ipc__prefetch *in);
+
+#endif

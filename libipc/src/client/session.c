@@ -1,0 +1,127 @@
+/*
+ * A connection's operations on their way out, and requests with their replies.
+ * Touches the link. The connection's lock is held for every function.
+ */
+#include "client/conn.h"
+#include "util/error.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <utlist.h>
+
+enum {
+    IDLE_US = 100,              /* who has sent nothing for so long sends at once */
+    LATE_MS = 2000,             /* a hub that keeps a timeout may be so much late */
+};
+
+msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsigned fields)
+{
+    msgpack_packer packer = ipc__packer(&conn->out.ops);
+    ipc__write_op(&packer, op, handle, ++conn->seq, fields);
+    return packer;
+}
+
+void ipc__conn_flush(ipc_conn *conn)
+{
+    if (ipc__outbox_empty(&conn->out) || conn->state != IPC__CONN_LIVE) {
+        return;
+    }
+    conn->flushed_at = ipc__now();
+    if (!conn->link->ops->send(conn->link, &conn->header, &conn->out)) {
+        ipc__outbox_reset(&conn->out);
+        ipc__conn_lose(conn, IPC_ELOST);
+        return;
+    }
+    /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
+    if (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) {
+        ipc__conn_wake(conn);
+    }
+}
+
+void ipc__conn_kick(ipc_conn *conn)
+{
+    if (conn->kicked || !conn->has_thread) {
+        return;
+    }
+    if (conn->thread_drives) {
+        conn->kicked = true;
+        eventfd_write(conn->wake, 1);
+    } else if (conn->thread_parked) {
+        conn->kicked = true;
+        pthread_cond_signal(&conn->thread_wake);
+    }
+}
+
+void ipc__conn_post(ipc_conn *conn, uint64_t now)
+{
+    conn->active_at = now;
+    if (ipc__outbox_full(&conn->out) || now - conn->flushed_at > IDLE_US) {
+        ipc__conn_flush(conn);
+    } else {
+        ipc__conn_kick(conn);
+    }
+}
+
+/* ---- requests ---- */
+
+static bool is_done(void *pending)
+{
+    return ((ipc__pending *)pending)->done;
+}
+
+void ipc__pending_add(ipc_conn *conn, ipc__pending *pending)
+{
+    *pending = (ipc__pending){.seq = conn->seq};
+    DL_APPEND(conn->pending, pending);
+}
+
+void ipc__pendings_end(ipc_conn *conn, ipc_err err)
+{
+    while (conn->pending) {
+        ipc__pending *pending = conn->pending;
+        DL_DELETE(conn->pending, pending);
+        pending->err = err;
+        pending->done = true;
+    }
+}
+
+/* The caller gives up waiting: the hub's answer decides what became of the request. */
+static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
+{
+    msgpack_packer packer = ipc__op_begin(conn, IPC__OP_CANCEL, 0, 1);
+    msgpack_pack_uint64(&packer, pending->seq);
+    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL); /* nothing interrupts this wait: it is short */
+    ipc_err err = ipc__conn_wait(conn, is_done, pending, ipc__deadline(ipc__now(), LATE_MS));
+    ipc_set_wait_hooks(hooks);
+    if (err == IPC_ETIMEOUT) {
+        ipc__conn_lose(conn, IPC_ELOST);
+        return ipc__fail(IPC_ELOST, "the hub does not answer; the session with it is given up");
+    }
+    return err == IPC_OK && pending->err == IPC_EINTR ? why : err;
+}
+
+ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    ipc__pending_add(conn, pending);
+    if (conn->out.ops.failed) {
+        DL_DELETE(conn->pending, pending);
+        ipc__outbox_reset(&conn->out);
+        ipc__conn_lose(conn, IPC_ENOMEM);
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    uint64_t late = deadline == IPC__NEVER ? IPC__NEVER : deadline + (uint64_t)LATE_MS * IPC__US_PER_MS;
+    ipc_err err = ipc__conn_wait(conn, is_done, pending, late);
+    if (err == IPC_EINTR || err == IPC_ETIMEOUT) {
+        err = cancel(conn, pending, err);
+    }
+    if (!pending->done) {
+        DL_DELETE(conn->pending, pending);
+    }
+    if (err) {
+        return err;
+    }
+    if (pending->err && pending->reply.length) {
+        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
+    }
+    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
+}

@@ -1,0 +1,376 @@
+/*
+ * Takes: from what the hub delivered ahead, by a window that follows how fast things are taken.
+ * Touches the handle and its connection, whose lock is held.
+ */
+#include "client/handle.h"
+#include "util/error.h"
+
+#include <stdlib.h>
+
+enum {
+    WINDOW_MAX = 4096,
+    WINDOW_BYTES = 4 * 1024 * 1024, /* untaken bytes worth of window */
+    SLOW_US = 5000,                 /* a delivery that waited so long came too early */
+    FAST_US = 2000,                 /* a window that is used up so fast may grow */
+    IDLE_US = 1000,                 /* who has taken nothing for so long reports at once */
+    WANTS_US = 20 * 1000,           /* who has not asked for so long wants nothing any more */
+};
+
+/* ---- the ring ---- */
+
+static ipc__entry *entry_at(ipc__prefetch *in, uint32_t index)
+{
+    return &in->ring[(in->head + index) & (in->capacity - 1)];
+}
+
+static bool ring_grow(ipc__prefetch *in)
+{
+    if (in->count < in->capacity) {
+        return true;
+    }
+    uint32_t capacity = in->capacity ? 2 * in->capacity : 16;
+    ipc__entry *ring = malloc(capacity * sizeof *ring);
+    if (!ring) {
+        return false;
+    }
+    for (uint32_t i = 0; i < in->count; i++) {
+        ring[i] = *entry_at(in, i);
+    }
+    free(in->ring);
+    in->ring = ring;
+    in->capacity = capacity;
+    in->head = 0;
+    return true;
+}
+
+/* Drop the newest ones until count are left. */
+static void ring_cut(ipc__prefetch *in, uint32_t count)
+{
+    while (in->count > count) {
+        ipc__entry *entry = entry_at(in, --in->count);
+        in->bytes -= entry->length;
+        ipc__block_unref(entry->block);
+    }
+}
+
+void ipc__prefetch_clear(ipc__prefetch *in)
+{
+    ring_cut(in, 0);
+    free(in->ring);
+    unsigned getters = in->getters;
+    *in = (ipc__prefetch){.getters = getters};
+}
+
+/* ---- telling the hub ---- */
+
+static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
+{
+    ipc__prefetch *in = &handle->in;
+    msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_FLOW, handle->id, 3);
+    msgpack_pack_uint64(&packer, in->taken);
+    msgpack_pack_uint32(&packer, window);
+    msgpack_pack_int64(&packer, wait_ms);
+    in->reported = in->taken;
+    in->reported_at = ipc__now();
+    in->demand = wait_ms != 0;
+}
+
+static uint32_t window_of(const ipc__prefetch *in)
+{
+    uint32_t by_bytes = WINDOW_BYTES / (in->mean + 1) + 2;
+    uint32_t window = in->window ? in->window : 1;
+    return window < by_bytes ? window : by_bytes;
+}
+
+static void report(ipc__handle *handle, bool demand)
+{
+    demand = demand && !handle->in.fenced;
+    send_flow(handle, demand ? window_of(&handle->in) : 0, demand ? -1 : 0);
+}
+
+void ipc__take_report(ipc__handle *handle)
+{
+    if (handle->in.taken != handle->in.reported) {
+        report(handle, handle->in.demand);
+    }
+}
+
+/* Give back what stands from a place on. Until the hub says REVOKE, what comes is void. */
+static void give_back(ipc__handle *handle, uint32_t keep)
+{
+    ipc__prefetch *in = &handle->in;
+    uint64_t first = keep < in->count ? entry_at(in, keep)->position : 0;
+    ring_cut(in, keep);
+    msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_RECALLED, handle->id, 2);
+    msgpack_pack_uint64(&packer, in->taken);
+    msgpack_pack_uint64(&packer, first);
+    in->reported = in->taken;
+    if (first) {
+        in->fenced = true;
+        in->demand = false; /* REVOKE voids it; who waits then asks again */
+    }
+    in->window = in->window / 2;
+}
+
+/* ---- what the hub says ---- */
+
+bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__head *head, uint64_t now_us)
+{
+    uint32_t attempt;
+    ipc__bytes value;
+    ipc__block *block;
+    if (head->fields != 2 || !ipc__read_u32(&envelope->at, &attempt) || !ipc__read_value(envelope, &value, &block) ||
+        value.length > UINT32_MAX) {
+        return false;
+    }
+    if (!handle) {
+        return true; /* closed: the hub takes it back with the handle */
+    }
+    ipc__prefetch *in = &handle->in;
+    in->received++;
+    if (in->fenced) {
+        return true;
+    }
+    if (!ring_grow(in)) {
+        give_back(handle, in->count); /* cannot be kept; it is taken back when its validity ends */
+        return true;
+    }
+    const ipc_conn *conn = handle->conn;
+    *entry_at(in, in->count++) = (ipc__entry){
+        .block = ipc__block_ref(block),
+        .data = value.data,
+        .length = (uint32_t)value.length,
+        .attempt = attempt,
+        .seq = head->seq,
+        .position = in->received,
+        .valid_until = now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US -
+                       conn->clock_offset,
+    };
+    in->bytes += value.length;
+    in->mean = (uint32_t)((7 * (uint64_t)in->mean + value.length) / 8);
+    return true;
+}
+
+void ipc__on_recall(ipc__handle *handle, uint64_t count)
+{
+    ipc__prefetch *in = &handle->in;
+    give_back(handle, count < in->count ? in->count - (uint32_t)count : 0);
+    ipc__conn_kick(handle->conn);
+}
+
+void ipc__on_revoke(ipc__handle *handle, uint64_t first, uint64_t last)
+{
+    ipc__prefetch *in = &handle->in;
+    (void)last; /* the newest delivery */
+    uint32_t keep = 0;
+    while (keep < in->count && entry_at(in, keep)->position < first) {
+        keep++;
+    }
+    ring_cut(in, keep);
+    in->fenced = false;
+    in->demand = false; /* who waits asks again */
+}
+
+/* ---- taking ---- */
+
+/* Whether a getter has something to do: take, ask, or return the end. */
+static bool stirs(void *arg)
+{
+    const ipc__handle *handle = arg;
+    const ipc__prefetch *in = &handle->in;
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
+}
+
+/* The window grows while it is used up fast, and shrinks when what it brought waits. */
+static void adapt(ipc__prefetch *in, uint64_t waited, uint64_t now)
+{
+    if (waited > SLOW_US) {
+        in->window = in->window / 2;
+    } else if (now - in->reported_at < FAST_US && in->window < WINDOW_MAX) {
+        in->window = in->window ? 2 * in->window : 2;
+    }
+}
+
+static void report_taken(ipc__handle *handle, uint64_t waited, uint64_t now)
+{
+    ipc__prefetch *in = &handle->in;
+    uint64_t unreported = in->taken - in->reported;
+    if (unreported * 2 >= window_of(in)) {
+        adapt(in, waited, now);
+        report(handle, true);
+        ipc__conn_post(handle->conn, now);
+    } else if (now - in->reported_at > IDLE_US) {
+        report(handle, in->demand);
+        ipc__conn_post(handle->conn, now);
+    } else {
+        handle->conn->active_at = now;
+        ipc__conn_kick(handle->conn);
+    }
+}
+
+static void block_unref(void *block)
+{
+    ipc__block_unref(block);
+}
+
+/* Make the message: a copy of a small value, the block itself for a large one. */
+static ipc_msg *message_of(const ipc__entry *entry)
+{
+    if (entry->length > IPC__INLINE_MAX) {
+        ipc_msg *msg = ipc__msg_borrow(entry->data, entry->length, block_unref, entry->block);
+        if (msg) {
+            ipc__block_ref(entry->block);
+        }
+        return msg;
+    }
+    ipc_msg *msg = ipc__msg_new(entry->length);
+    if (msg && entry->length) {
+        memcpy(msg->bytes, entry->data, entry->length);
+    }
+    return msg;
+}
+
+/* Take the oldest delivery if it is valid. IPC_OK, IPC_EEMPTY, IPC_ENOMEM. */
+static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
+{
+    ipc__prefetch *in = &handle->in;
+    if (in->count == 0) {
+        return IPC_EEMPTY;
+    }
+    uint64_t now = ipc__now();
+    ipc__entry *entry = entry_at(in, 0);
+    if (now >= entry->valid_until) {
+        give_back(handle, 0);
+        ipc__conn_post(handle->conn, now);
+        return IPC_EEMPTY;
+    }
+    ipc_msg *msg = message_of(entry);
+    if (!msg) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    msg->source = handle->number;
+    msg->seq = entry->seq;
+    msg->position = entry->position;
+    msg->attempt = entry->attempt;
+    in->taken = entry->position;
+    in->last_get = now;
+    in->bytes -= entry->length;
+    uint64_t arrived = entry->valid_until - handle->conn->welcome.validity_us;
+    ipc__block_unref(entry->block);
+    in->head = (in->head + 1) & (in->capacity - 1);
+    in->count--;
+    report_taken(handle, now > arrived ? now - arrived : 0, now);
+    *item = msg;
+    return IPC_OK;
+}
+
+static void ask(ipc__handle *handle)
+{
+    ipc__prefetch *in = &handle->in;
+    if (!in->demand && !in->fenced) {
+        report(handle, true);
+    }
+    in->last_get = ipc__now();
+}
+
+static bool poll_is_over(void *arg)
+{
+    return !((ipc__prefetch *)arg)->polling;
+}
+
+/* Ask the hub whether there is anything at all. IPC_OK: look again. One thread at a time asks. */
+static ipc_err poll_hub(ipc__handle *handle)
+{
+    ask(handle);
+    handle->in.polling = true;
+    ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
+    ipc__pending pending;
+    ipc_err err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
+    ipc__buf_free(&pending.reply);
+    handle->in.polling = false;
+    ipc__conn_wake(handle->conn);
+    return err;
+}
+
+/* Errors that stand before anything else: of the handle, or of an earlier put. */
+static ipc_err standing(ipc__handle *handle)
+{
+    if (handle->closed) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    return handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+}
+
+/* Wait for a delivery to be there. */
+static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
+{
+    ipc__prefetch *in = &handle->in;
+    uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
+    bool polled = false;
+    for (;;) {
+        ipc_err err = standing(handle);
+        if (err || in->count) {
+            return err;
+        }
+        if (timeout_ms == 0 && !in->fenced) {
+            if (polled) {
+                return ipc__fail_plain(IPC_EEMPTY);
+            }
+            err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
+            polled = err == IPC_OK && in->count == 0 && !in->fenced;
+            err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
+        } else {
+            ask(handle);
+            in->getters++;
+            err = ipc__conn_wait(handle->conn, stirs, handle,
+                                 in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
+            in->getters--;
+        }
+        if (err) {
+            return err == IPC_ETIMEOUT ? ipc__fail_plain(IPC_EEMPTY) : err;
+        }
+    }
+}
+
+ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
+{
+    ipc_err err = take_now(handle, item);
+    uint64_t deadline = err == IPC_EEMPTY ? ipc__deadline(ipc__now(), timeout_ms) : 0;
+    while (err == IPC_EEMPTY) {
+        /* What came may be gone again: another thread took it, or it was recalled. */
+        err = await(handle, timeout_ms <= 0 ? timeout_ms : ipc__left_ms(ipc__now(), deadline));
+        if (err) {
+            return err;
+        }
+        err = take_now(handle, item);
+    }
+    return err;
+}
+
+ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
+{
+    ipc_err err = await(handle, timeout_ms);
+    return err == handle->end && err ? IPC_OK : err;
+}
+
+/* ---- meanwhile ---- */
+
+uint64_t ipc__take_maintain(ipc__handle *handle, uint64_t now)
+{
+    ipc__prefetch *in = &handle->in;
+    if (in->count && now >= entry_at(in, 0)->valid_until) {
+        give_back(handle, 0);
+    }
+    bool wants = in->getters || now - in->last_get < WANTS_US;
+    if ((in->demand && !wants) || (in->taken != in->reported && now - in->reported_at >= IDLE_US)) {
+        report(handle, in->demand && wants);
+    }
+    uint64_t due = in->count ? entry_at(in, 0)->valid_until : IPC__NEVER;
+    uint64_t next = IPC__NEVER;
+    if (in->taken != in->reported) {
+        next = in->reported_at + IDLE_US;
+    } else if (in->demand && !in->getters) {
+        next = in->last_get + WANTS_US;
+    }
+    return next < due ? next : due;
+}

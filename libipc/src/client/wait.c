@@ -1,0 +1,363 @@
+/*
+ * Waiting. One thread at a time, the driver, waits on the descriptors; it moves things for all. Others follow: they
+ * wait for a change. While no caller waits, the library's thread drives, and does what is due.
+ * Touches the link and the control socket. The connection's lock is held for every function, and let go meanwhile.
+ */
+#include "client/handle.h"
+#include "util/error.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+enum {
+    LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
+    LINGER_US = 3000,        /* the library's thread leaves driving to callers for so long after one did */
+    TICK_US = 1000,          /* how often it looks meanwhile */
+    PING_SHARE = 3,          /* pings in a remote session's time of silence */
+    THREAD_STACK = 256 * 1024,
+};
+
+static _Thread_local const ipc_wait_hooks *hooks;
+
+const ipc_wait_hooks *ipc_set_wait_hooks(const ipc_wait_hooks *set)
+{
+    const ipc_wait_hooks *before = hooks;
+    hooks = set;
+    return before;
+}
+
+void ipc__sleep_begin(void)
+{
+    if (hooks && hooks->before) {
+        hooks->before(hooks->arg);
+    }
+}
+
+void ipc__sleep_end(void)
+{
+    if (hooks && hooks->after) {
+        hooks->after(hooks->arg);
+    }
+}
+
+static struct timespec timespec_of(uint64_t us)
+{
+    return (struct timespec){(time_t)(us / IPC__US_PER_S), (long)(us % IPC__US_PER_S) * 1000};
+}
+
+/* ---- moving things ---- */
+
+bool ipc__conn_pump(ipc_conn *conn)
+{
+    bool any = false;
+    while (conn->state == IPC__CONN_LIVE) {
+        ipc__envelope envelope;
+        int result = conn->link->ops->receive(conn->link, &envelope);
+        if (result == 0) {
+            break;
+        }
+        any = true;
+        if (result < 0) {
+            ipc__conn_lose(conn, IPC_ELOST);
+            break;
+        }
+        bool good = ipc__conn_dispatch(conn, &envelope);
+        ipc__envelope_free(&envelope);
+        if (!good) {
+            ipc__log(IPC_LOG_ERROR, "the hub at %s breaks the protocol", conn->address.text);
+            ipc__conn_lose(conn, IPC_EPROTO);
+        }
+    }
+    return any;
+}
+
+void ipc__conn_wake(ipc_conn *conn)
+{
+    if (conn->followers) {
+        pthread_cond_broadcast(&conn->changed);
+    }
+    if (conn->driving) {
+        eventfd_write(conn->wake, 1);
+    }
+}
+
+/* The lifeline has an end, and nothing else: has it come? */
+static void check_lifeline(ipc_conn *conn)
+{
+    char byte;
+    if (conn->control >= 0 && conn->state == IPC__CONN_LIVE) {
+        ssize_t got = recv(conn->control, &byte, sizeof byte, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+            ipc__conn_lose(conn, IPC_ELOST);
+        }
+    }
+}
+
+/* Wait on the descriptors until something comes or the time. Whether the wait was interrupted by a signal. */
+static bool drive(ipc_conn *conn, uint64_t until)
+{
+    struct pollfd fds[3] = {{.fd = conn->wake, .events = POLLIN},
+                            {.fd = conn->link->ops->fd(conn->link), .events = POLLIN},
+                            {.fd = conn->control, .events = POLLIN}}; /* a negative one is passed over */
+    conn->driving = true;
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_begin();
+    uint64_t now = ipc__now();
+    struct timespec left = timespec_of(until > now ? until - now : 0);
+    int ready = ppoll(fds, 3, until == IPC__NEVER ? NULL : &left, NULL);
+    bool signalled = ready < 0;
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+    conn->driving = false;
+    conn->active_at = ipc__now();
+    if (ready > 0 && fds[0].revents) {
+        eventfd_t count;
+        eventfd_read(conn->wake, &count);
+    }
+    ipc__conn_pump(conn);
+    if (ready > 0 && fds[2].revents) {
+        check_lifeline(conn);
+    }
+    if (conn->followers) {
+        pthread_cond_broadcast(&conn->changed);
+    }
+    return signalled;
+}
+
+/* Wait for a change that another thread makes. */
+static void follow(ipc_conn *conn, uint64_t until)
+{
+    conn->followers++;
+    if (conn->thread_drives && !conn->kicked) {
+        conn->kicked = true; /* a caller drives better: without a detour */
+        eventfd_write(conn->wake, 1);
+    }
+    ipc__sleep_begin();
+    if (until == IPC__NEVER) {
+        pthread_cond_wait(&conn->changed, &conn->lock);
+    } else {
+        struct timespec end = timespec_of(until);
+        pthread_cond_timedwait(&conn->changed, &conn->lock, &end);
+    }
+    conn->followers--;
+    if (hooks && hooks->after) {
+        pthread_mutex_unlock(&conn->lock);
+        ipc__sleep_end();
+        pthread_mutex_lock(&conn->lock);
+    }
+}
+
+ipc_err ipc__conn_lost(const ipc_conn *conn)
+{
+    return ipc__fail(IPC_ELOST, "the hub at %s is gone, and what it held; the next call connects again",
+                     conn->address.text);
+}
+
+static ipc_err ended(const ipc_conn *conn, unsigned generation)
+{
+    if (conn->state == IPC__CONN_CLOSED) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    if (conn->state != IPC__CONN_LIVE || conn->generation != generation) {
+        return ipc__conn_lost(conn);
+    }
+    return IPC_OK;
+}
+
+static bool interrupted(ipc_conn *conn)
+{
+    if (!hooks || !hooks->interrupted) {
+        return false;
+    }
+    pthread_mutex_unlock(&conn->lock);
+    bool stop = hooks->interrupted(hooks->arg);
+    pthread_mutex_lock(&conn->lock);
+    return stop;
+}
+
+ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    unsigned generation = conn->generation;
+    uint64_t look_up = hooks && hooks->interrupted ? ipc__now() + LOOK_UP_US : IPC__NEVER;
+    ipc__conn_flush(conn);
+    if (!done(arg) && !conn->driving) {
+        ipc__conn_pump(conn);
+    }
+    for (;;) {
+        if (done(arg)) {
+            break;
+        }
+        ipc_err err = ended(conn, generation);
+        if (err) {
+            return err;
+        }
+        uint64_t now = ipc__now();
+        if (now >= deadline) {
+            return IPC_ETIMEOUT;
+        }
+        bool signalled = false;
+        uint64_t until = deadline < look_up ? deadline : look_up;
+        ipc__conn_flush(conn);
+        if (conn->driving) {
+            follow(conn, until);
+        } else if (!done(arg) && conn->state == IPC__CONN_LIVE) {
+            signalled = drive(conn, until);
+        }
+        if (look_up != IPC__NEVER && (signalled || ipc__now() >= look_up)) {
+            look_up = ipc__now() + LOOK_UP_US;
+            if (!done(arg) && interrupted(conn)) {
+                return IPC_EINTR;
+            }
+        }
+    }
+    if (conn->followers && !conn->driving) {
+        pthread_cond_broadcast(&conn->changed); /* one of them drives on */
+    }
+    return IPC_OK;
+}
+
+ipc_err ipc__wait_fd(int fd, uint64_t deadline)
+{
+    for (;;) {
+        uint64_t now = ipc__now();
+        uint64_t until = now + LOOK_UP_US < deadline ? now + LOOK_UP_US : deadline;
+        struct timespec left = timespec_of(until > now ? until - now : 0);
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        ipc__sleep_begin();
+        int ready = ppoll(&one, fd >= 0, &left, NULL);
+        ipc__sleep_end();
+        if (ready > 0) {
+            return IPC_OK;
+        }
+        if (hooks && hooks->interrupted && hooks->interrupted(hooks->arg)) {
+            return IPC_EINTR;
+        }
+        if (ipc__now() >= deadline) {
+            return IPC_ETIMEOUT;
+        }
+    }
+}
+
+/* ---- the library's thread ---- */
+
+/* A remote hub must hear from us, and we from it. When it is due again. */
+static uint64_t keep_alive(ipc_conn *conn, uint64_t now)
+{
+    if (conn->control >= 0) {
+        return IPC__NEVER;
+    }
+    if (now >= conn->heard_at + conn->welcome.silence_us) {
+        ipc__conn_lose(conn, IPC_ELOST);
+        return IPC__NEVER;
+    }
+    uint64_t every = conn->welcome.silence_us / PING_SHARE;
+    if (now >= conn->pinged_at + every) {
+        conn->pinged_at = now;
+        ipc__op_begin(conn, IPC__OP_PING, 0, 0);
+        conn->ping_seq = conn->seq;
+        ipc__conn_flush(conn);
+    }
+    return conn->pinged_at + every;
+}
+
+/* Do what is due. When something is due again. */
+static uint64_t maintain(ipc_conn *conn, uint64_t now)
+{
+    uint64_t due = keep_alive(conn, now);
+    for (uint32_t id = 0; id < conn->slot_count; id++) {
+        if (conn->slots[id].handle) {
+            uint64_t next = ipc__take_maintain(conn->slots[id].handle, now);
+            due = next < due ? next : due;
+        }
+    }
+    ipc__conn_flush(conn);
+    return due;
+}
+
+static void park(ipc_conn *conn, uint64_t until)
+{
+    conn->thread_parked = true;
+    if (until == IPC__NEVER) {
+        pthread_cond_wait(&conn->thread_wake, &conn->lock);
+    } else {
+        struct timespec end = timespec_of(until);
+        pthread_cond_timedwait(&conn->thread_wake, &conn->lock, &end);
+    }
+    conn->thread_parked = false;
+}
+
+static void *thread_main(void *self)
+{
+    ipc_conn *conn = self;
+    pthread_mutex_lock(&conn->lock);
+    while (!conn->stop) {
+        uint64_t now = ipc__now();
+        conn->kicked = false;
+        if (conn->state != IPC__CONN_LIVE || conn->connecting) {
+            park(conn, IPC__NEVER);
+            continue;
+        }
+        uint64_t due = maintain(conn, now);
+        if (conn->state != IPC__CONN_LIVE) {
+            continue;
+        }
+        if (now - conn->active_at < LINGER_US) {
+            if (!conn->driving && ipc__conn_pump(conn)) {
+                ipc__conn_wake(conn);
+            }
+            uint64_t tick = now + TICK_US;
+            conn->kicked = true; /* it looks soon anyway */
+            park(conn, due < tick ? due : tick);
+        } else if (conn->driving) {
+            park(conn, due);
+        } else {
+            uint64_t active_at = conn->active_at;
+            conn->thread_drives = true;
+            drive(conn, due);
+            conn->thread_drives = false;
+            conn->active_at = conn->kicked ? conn->active_at : active_at;
+        }
+    }
+    pthread_mutex_unlock(&conn->lock);
+    return NULL;
+}
+
+ipc_err ipc__conn_start_thread(ipc_conn *conn)
+{
+    if (conn->has_thread) {
+        pthread_cond_signal(&conn->thread_wake);
+        return IPC_OK;
+    }
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, THREAD_STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&conn->thread, &attr, thread_main, conn);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (err) {
+        return ipc__fail(IPC_ESYS, "cannot start the library's thread: %s", strerrordesc_np(err));
+    }
+    conn->has_thread = true;
+    return IPC_OK;
+}
+
+void ipc__conn_stop_thread(ipc_conn *conn)
+{
+    if (!conn->has_thread) {
+        return;
+    }
+    conn->stop = true;
+    conn->has_thread = false;
+    pthread_cond_signal(&conn->thread_wake);
+    eventfd_write(conn->wake, 1);
+    pthread_mutex_unlock(&conn->lock);
+    pthread_join(conn->thread, NULL);
+    pthread_mutex_lock(&conn->lock);
+}

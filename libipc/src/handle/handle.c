@@ -1,0 +1,356 @@
+/*
+ * Handles: opening, entering and leaving calls, sharing, closing.
+ * Touches the handle and its connection, under the connection's lock.
+ */
+#include "client/handle.h"
+
+#include "util/error.h"
+
+#include <stdlib.h>
+
+/* ---- numbers ---- */
+
+/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
+static uint32_t free_number(ipc_conn *conn)
+{
+    for (uint32_t id = 1; id < conn->slot_count; id++) {
+        if (!conn->slots[id].handle && !conn->slots[id].close_seq) {
+            return id;
+        }
+    }
+    uint32_t id = conn->slot_count ? conn->slot_count : 1;
+    uint32_t count = conn->slot_count ? 2 * conn->slot_count : 16;
+    if (count > IPC__HANDLES_MAX) {
+        return 0;
+    }
+    ipc__slot *slots = realloc(conn->slots, count * sizeof *slots);
+    if (!slots) {
+        return 0;
+    }
+    memset(slots + conn->slot_count, 0, (count - conn->slot_count) * sizeof *slots);
+    conn->slots = slots;
+    conn->slot_count = count;
+    return id;
+}
+
+/* ---- opening ---- */
+
+static void pack_where(msgpack_packer *packer, const ipc__where *where)
+{
+    if (where->name) {
+        msgpack_pack_str_with_body(packer, where->name, strlen(where->name));
+    } else if (where->pin.length) {
+        msgpack_pack_bin_with_body(packer, where->pin.data, where->pin.length);
+    } else if (where->sibling) {
+        msgpack_pack_uint32(packer, where->sibling);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+}
+
+/* Open at the hub. The lock is held, the connection live. The reply's options, if they are wanted, are to be freed. */
+static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_open_mode mode, ipc__buf *reply)
+{
+    ipc_conn *conn = handle->conn;
+    uint32_t id = free_number(conn);
+    if (id == 0) {
+        return ipc__fail(IPC_ELIMIT, "this session has its %d handles, or memory ran out", IPC__HANDLES_MAX);
+    }
+    handle->id = id;
+    handle->generation = conn->generation;
+    msgpack_packer packer = ipc__op_begin(conn, IPC__OP_OPEN, id, 4);
+    msgpack_pack_str_with_body(&packer, handle->type, strlen(handle->type));
+    msgpack_pack_int(&packer, mode);
+    pack_where(&packer, where);
+    ipc__buf_write(&conn->out.ops, (const char *)handle->open.data, handle->open.length);
+    conn->slots[id].handle = handle;
+    ipc__pending pending;
+    ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
+    if (err && id < conn->slot_count && conn->slots[id].handle == handle) {
+        conn->slots[id].handle = NULL;
+        if (err == IPC_EINTR && conn->state == IPC__CONN_LIVE) {
+            /* The answer is still to come: what it opened is closed behind it. */
+            ipc__op_begin(conn, IPC__OP_CLOSE, id, 0);
+            conn->slots[id].close_seq = conn->seq;
+            ipc__conn_kick(conn);
+        }
+    }
+    if (reply && !err) {
+        *reply = pending.reply;
+    } else {
+        ipc__buf_free(&pending.reply);
+    }
+    return err;
+}
+
+static ipc_err check_name(const char *name)
+{
+    size_t length = name ? strlen(name) : 1;
+    if (length == 0 || length > IPC__NAME_MAX) {
+        return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, length);
+    }
+    return IPC_OK;
+}
+
+ipc_err ipc__handle_open(ipc__handle *handle, ipc_conn *conn, const char *type, ipc__where where, ipc_open_mode mode,
+                         ipc__buf *reply)
+{
+    static atomic_uint_least64_t numbers;
+    ipc__fork_check();
+    handle->conn = ipc__conn_ref(conn);
+    handle->type = type;
+    handle->number = atomic_fetch_add(&numbers, 1) + 1;
+    ipc_err err = check_name(where.name);
+    if (!err && where.name) {
+        handle->name = strdup(where.name);
+        err = handle->name ? IPC_OK : ipc__fail_plain(IPC_ENOMEM);
+    }
+    if (!err && handle->open.failed) {
+        err = ipc__fail_plain(IPC_ENOMEM);
+    }
+    if (!err) {
+        pthread_mutex_lock(&conn->lock);
+        err = ipc__conn_enter(conn);
+        err = err ? err : open_at_hub(handle, &where, mode, reply);
+        pthread_mutex_unlock(&conn->lock);
+    }
+    if (err) {
+        free(handle->name);
+        handle->name = NULL;
+        ipc__buf_free(&handle->open);
+        ipc__conn_unref(conn);
+        handle->conn = NULL;
+    }
+    return err;
+}
+
+/* ---- calls ---- */
+
+/* The session that the handle was opened in is gone. That is told once; then it is opened again, if it has a name. */
+static ipc_err reopen(ipc__handle *handle)
+{
+    if (!handle->told_lost) {
+        handle->told_lost = true;
+        return ipc__conn_lost(handle->conn);
+    }
+    if (!handle->name) {
+        return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
+    }
+    ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
+    if (!err) {
+        handle->told_lost = false;
+        handle->end = IPC_OK;
+        handle->failed = IPC_OK;
+        handle->fail_count = 0;
+    }
+    return err;
+}
+
+/* An earlier put's error: returned once. */
+static ipc_err deferred(ipc__handle *handle)
+{
+    ipc_err err = handle->failed;
+    ipc__fail(err, "%llu earlier put%s failed, the first as operation %llu: %s", (unsigned long long)handle->fail_count,
+              handle->fail_count == 1 ? "" : "s", (unsigned long long)handle->fail_first,
+              handle->fail_words ? handle->fail_words : ipc_strerror(err));
+    handle->failed = IPC_OK;
+    handle->fail_count = 0;
+    return err;
+}
+
+static ipc_err usable(ipc__handle *handle)
+{
+    ipc_conn *conn = handle->conn;
+    if (handle->closed) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    /* The news comes before the attempt to mend it. */
+    if ((conn->state == IPC__CONN_LOST || handle->generation != conn->generation) && !handle->told_lost) {
+        return conn->state == IPC__CONN_CLOSED ? ipc__fail_plain(IPC_ECLOSED) : reopen(handle);
+    }
+    ipc_err err = ipc__conn_enter(conn);
+    if (!err && handle->generation != conn->generation) {
+        err = reopen(handle);
+    }
+    if (!err && handle->failed) {
+        err = deferred(handle);
+    }
+    return err;
+}
+
+ipc_err ipc__handle_enter(ipc__handle *handle)
+{
+    ipc__fork_check();
+    pthread_mutex_lock(&handle->conn->lock);
+    handle->users++;
+    ipc_err err = usable(handle);
+    return err ? ipc__handle_leave(handle, err) : IPC_OK;
+}
+
+ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
+{
+    ipc_conn *conn = handle->conn;
+    handle->told_lost = handle->told_lost || err == IPC_ELOST;
+    if (--handle->users == 0 && handle->closed) {
+        pthread_cond_broadcast(&conn->changed);
+    }
+    pthread_mutex_unlock(&conn->lock);
+    return err;
+}
+
+void ipc__handle_reset(ipc__handle *handle)
+{
+    ipc__prefetch_clear(&handle->in);
+    handle->credits = 0;
+    handle->in.polling = false;
+    if (handle->reset) {
+        handle->reset(handle);
+    }
+}
+
+ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
+{
+    ipc_err err = ipc__handle_enter(handle);
+    if (err) {
+        return err;
+    }
+    ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+    ipc__pending pending;
+    err = ipc__conn_call(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
+    ipc__buf_free(&pending.reply);
+    if (!err && handle->failed) {
+        err = deferred(handle);
+    }
+    return ipc__handle_leave(handle, err);
+}
+
+/* ---- sharing ---- */
+
+/* A ticket: ["libipc", version, address, type, name or nil, pin, epoch]. */
+enum { TICKET_VERSION = 1, TICKET_FIELDS = 6 };
+
+static ipc_err pack_ticket(const ipc__handle *handle, const ipc__buf *pin, ipc_msg **ticket)
+{
+    ipc__buf buf = {0};
+    msgpack_packer packer = ipc__packer(&buf);
+    const char *address = handle->conn->address.text;
+    msgpack_pack_array(&packer, TICKET_FIELDS);
+    msgpack_pack_str_with_body(&packer, "libipc", 6);
+    msgpack_pack_int(&packer, TICKET_VERSION);
+    msgpack_pack_str_with_body(&packer, address, strlen(address));
+    msgpack_pack_str_with_body(&packer, handle->type, strlen(handle->type));
+    if (handle->name) {
+        msgpack_pack_str_with_body(&packer, handle->name, strlen(handle->name));
+    } else {
+        msgpack_pack_nil(&packer);
+    }
+    ipc__buf_write(&buf, (const char *)pin->data, pin->length);
+    ipc_err err = buf.failed ? ipc__fail_plain(IPC_ENOMEM) : ipc_msg_from_bytes(ticket, buf.data, buf.length);
+    ipc__buf_free(&buf);
+    return err;
+}
+
+ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket)
+{
+    *ticket = NULL;
+    ipc_err err = ipc__handle_enter(handle);
+    if (err) {
+        return err;
+    }
+    ipc__op_begin(handle->conn, IPC__OP_PIN, handle->id, 0);
+    ipc__pending pending;
+    err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
+    err = err ? err : pack_ticket(handle, &pending.reply, ticket);
+    ipc__buf_free(&pending.reply);
+    return ipc__handle_leave(handle, err);
+}
+
+static char *copy_text(ipc__bytes text)
+{
+    return strndup((const char *)text.data, text.length);
+}
+
+ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin)
+{
+    ipc_cursor at;
+    uint32_t fields;
+    uint64_t version;
+    ipc__bytes magic;
+    ipc__bytes address;
+    ipc__bytes kind;
+    ipc_value named;
+    if (!ticket || ipc_cursor_open(&at, ticket) || !ipc__read_array(&at, &fields) || fields != TICKET_FIELDS ||
+        !ipc__read_str(&at, &magic) || magic.length != 6 || memcmp(magic.data, "libipc", 6) != 0 ||
+        !ipc__read_uint(&at, &version) || version != TICKET_VERSION || !ipc__read_str(&at, &address) ||
+        !ipc__read_str(&at, &kind) || ipc_cursor_next(&at, &named) || !ipc__read_bin(&at, pin) ||
+        (named.kind != IPC_KIND_STR && named.kind != IPC_KIND_NULL)) {
+        return ipc__fail(IPC_EBADMSG, "that is no ticket of this libipc");
+    }
+    if (kind.length != strlen(type) || memcmp(kind.data, type, kind.length) != 0) {
+        return ipc__fail(IPC_ETYPE, "the ticket is for a %.*s, not a %s", (int)kind.length, (const char *)kind.data,
+                         type);
+    }
+    *name = named.kind == IPC_KIND_STR
+                ? strndup(named.as.bytes.data, named.as.bytes.length)
+                : NULL;
+    if (*conn) {
+        ipc__conn_ref(*conn);
+        return IPC_OK;
+    }
+    char *where = copy_text(address);
+    ipc_err err = where ? ipc__conn_shared(conn, where) : ipc__fail_plain(IPC_ENOMEM);
+    free(where);
+    if (err) {
+        free(*name);
+        *name = NULL;
+    }
+    return err;
+}
+
+/* ---- ends ---- */
+
+void ipc__handle_close(ipc__handle *handle)
+{
+    ipc_conn *conn = handle->conn;
+    ipc__fork_check();
+    pthread_mutex_lock(&conn->lock);
+    if (!handle->closed) {
+        handle->closed = true;
+        bool known = handle->generation == conn->generation && handle->id < conn->slot_count &&
+                     conn->slots[handle->id].handle == handle;
+        if (known && conn->state == IPC__CONN_FORKED) {
+            ipc__conn_enter(conn); /* the fork's session holds it too, and must give it up */
+        }
+        known = known && conn->slots[handle->id].handle == handle;
+        if (known && conn->state == IPC__CONN_LIVE) {
+            ipc__take_report(handle);
+            ipc__op_begin(conn, IPC__OP_CLOSE, handle->id, 0);
+            conn->slots[handle->id].close_seq = conn->seq;
+            ipc__conn_flush(conn);
+        }
+        if (known) {
+            conn->slots[handle->id].handle = NULL;
+        }
+        ipc__prefetch_clear(&handle->in);
+        pthread_cond_broadcast(&conn->changed);
+        ipc__conn_wake(conn);
+    }
+    pthread_mutex_unlock(&conn->lock);
+}
+
+void ipc__handle_fini(ipc__handle *handle)
+{
+    ipc_conn *conn = handle->conn;
+    ipc__handle_close(handle);
+    pthread_mutex_lock(&conn->lock);
+    while (handle->users) {
+        conn->followers++;
+        pthread_cond_wait(&conn->changed, &conn->lock);
+        conn->followers--;
+    }
+    pthread_mutex_unlock(&conn->lock);
+    free(handle->name);
+    free(handle->fail_words);
+    ipc__buf_free(&handle->open);
+    ipc__conn_unref(conn);
+}
