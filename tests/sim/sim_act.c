@@ -76,7 +76,7 @@ static bool may_get(const sim_peer *peer, uint32_t handle)
 static bool may_poll(const sim_peer *peer, uint32_t handle)
 {
     const sim_handle *self = handle_at(peer, handle);
-    return may_get(peer, handle) && !self->polling && self->untaken.count == 0;
+    return may_get(peer, handle) && self->polls < 2 && self->untaken.count == 0;
 }
 
 static bool has_untaken(const sim_peer *peer, uint32_t handle)

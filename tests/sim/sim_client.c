@@ -37,12 +37,8 @@ uint64_t sim_client_now(const sim_peer *peer)
 
 uint64_t sim_client_credits(const sim_peer *peer, uint32_t handle)
 {
-    uint64_t credits = 0;
-    for (size_t i = 0; i < SIM_LOTS; i++) {
-        const sim_lot *lot = &peer->client.handles[handle].lots[i];
-        credits += lot->valid_until > sim_client_now(peer) ? lot->credits : 0;
-    }
-    return credits;
+    const sim_handle *self = &peer->client.handles[handle];
+    return self->credits_until > sim_client_now(peer) ? self->credits : 0;
 }
 
 /* ---- deliveries ---- */
@@ -200,9 +196,9 @@ static void on_revoke(const arrival *in)
     if (last != self->position) {
         sim_fail(in->peer->sim, "the hub revoked up to position %" PRIu64 " of %" PRIu64, last, self->position);
     }
+    self->window = 0;
     if (first == 0) {
         self->untaken.count = 0;
-        self->window = 0;
         return;
     }
     if (self->dropping-- == 0 || (self->untaken.count && self->untaken.at[self->untaken.count - 1].position >= first)) {
@@ -232,19 +228,8 @@ static void on_credit(const arrival *in)
 {
     uint64_t credits = number(in);
     number(in);
-    sim_lot *oldest = in->handle->lots;
-    for (size_t i = 0; i < SIM_LOTS; i++) {
-        sim_lot *lot = &in->handle->lots[i];
-        if (lot->credits == 0) {
-            oldest = lot;
-            break;
-        }
-        oldest = lot->valid_until < oldest->valid_until ? lot : oldest;
-    }
-    oldest->credits += credits; /* to those that are given up first, if they are so many lots */
-    if (oldest->credits == credits) {
-        oldest->valid_until = in->stamp + in->peer->sim->core.validity;
-    }
+    in->handle->credits = sim_client_credits(in->peer, in->head.handle) + credits;
+    in->handle->credits_until = in->stamp + in->peer->sim->core.validity;
 }
 
 static void on_uncredit(const arrival *in)
@@ -255,12 +240,7 @@ static void on_uncredit(const arrival *in)
     if (in->handle->phase != SIM_OPENED) {
         return;
     }
-    uint64_t credits = 0;
-    for (size_t i = 0; i < SIM_LOTS; i++) {
-        credits += in->handle->lots[i].credits;
-        in->handle->lots[i].credits = 0;
-    }
-    sim_send_uncredited(peer, in->head.handle, credits);
+    sim_send_uncredited(peer, in->head.handle, sim_client_credits(peer, in->head.handle));
 }
 
 /* ---- answers ---- */
@@ -310,14 +290,11 @@ static void on_pin(const arrival *in, int64_t code)
 static void on_closed(const arrival *in)
 {
     in->handle->phase = SIM_FREE;
-    sim_pending *pending;
-    sim_pending *next;
-    DL_FOREACH_SAFE(in->peer->client.pending, pending, next)
-    {
-        if (pending->handle == in->head.handle) {
-            DL_DELETE(in->peer->client.pending, pending);
-            free(pending);
-        }
+    const sim_pending *pending;
+    DL_SEARCH_SCALAR(in->peer->client.pending, pending, handle, in->head.handle);
+    if (pending) {
+        sim_fail(in->peer->sim, "handle %u of client %u is closed, and request %" PRIu64 " has no answer",
+                 in->head.handle, in->peer->number, pending->seq);
     }
 }
 
@@ -341,7 +318,7 @@ static void on_reply(const arrival *in)
     } else if (op == IPC__OP_PIN) {
         on_pin(in, code);
     }
-    in->handle->polling = in->handle->polling && op != IPC__OP_POLL;
+    in->handle->polls -= op == IPC__OP_POLL;
     in->handle->put_waits -= op == IPC__OP_PUT_WAIT;
 }
 

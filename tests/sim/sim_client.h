@@ -7,7 +7,7 @@
 
 #include "wire/envelope.h"
 
-enum { SIM_PUT_WAITS_MAX = 3, SIM_LOTS = 8 };
+enum { SIM_PUT_WAITS_MAX = 3 };
 
 typedef enum sim_phase {
     SIM_FREE,
@@ -31,12 +31,6 @@ typedef struct sim_deliveries {
     size_t capacity;
 } sim_deliveries;
 
-/* Credits that came together. */
-typedef struct sim_lot {
-    uint64_t credits;
-    uint64_t valid_until;
-} sim_lot;
-
 /* A client's handle. */
 typedef struct sim_handle {
     sim_phase phase;
@@ -44,7 +38,7 @@ typedef struct sim_handle {
     bool receives, sends;
     bool ended;   /* the end of file was met */
     bool deleted; /* so the hub said */
-    bool polling;
+    unsigned polls;
     unsigned put_waits;
     unsigned dropping; /* RECALLEDs with something given back whose REVOKE has not come */
     uint64_t position;
@@ -53,7 +47,8 @@ typedef struct sim_handle {
     uint64_t demand_until;
     sim_deliveries untaken;
     sim_deliveries held;
-    sim_lot lots[SIM_LOTS];
+    uint64_t credits;
+    uint64_t credits_until; /* then all are void */
 } sim_handle;
 
 /* A request that has no answer yet. */

@@ -101,9 +101,9 @@ static void sized(emission *out, const sim_request *request)
 {
     const sim_object *object = request->hold->object;
     const sim_stream *stream = &object->streams[0];
-    const ipc__stream *core = sim_peek_stream(object->core, 0);
-    uint64_t size = stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(core);
-    uint64_t expected[3] = {size, object->maxsize, object->joinable ? size + stream->counts[SIM_LEASED] : 0};
+    uint64_t parked = sim_peek_parked(sim_peek_stream(object->core, 0));
+    uint64_t size = stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - parked;
+    uint64_t expected[3] = {size, object->maxsize, object->joinable ? sim_live(stream) : 0};
     for (int i = 0; i < 3; i++) {
         uint64_t told = number(out);
         if (told != expected[i]) {

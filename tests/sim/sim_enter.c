@@ -339,6 +339,17 @@ static void enter_flow(const entry *in)
     in->hold->demand_until = wait_ms < 0 ? UINT64_MAX : in->sim->now + (uint64_t)wait_ms * SIM_MS;
 }
 
+static void enter_poll(const entry *in)
+{
+    const sim_request *other;
+    DL_FOREACH(in->sim->model.requests, other)
+    {
+        if (other != in->request && other->op == IPC__OP_POLL && other->hold == in->hold) {
+            decide(in, IPC_EBUSY);
+        }
+    }
+}
+
 static void enter_recalled(const entry *in)
 {
     if (!in->hold) {
@@ -349,6 +360,7 @@ static void enter_recalled(const entry *in)
     in->sim->model.now.first = first;
     if (first) {
         sim_give_back(in->hold, first, 0);
+        in->hold->window = 0;
         sim_ring_settle(in->peer, in->head.handle, first);
     }
 }
@@ -387,6 +399,16 @@ static void enter_done_any(const entry *in)
     }
 }
 
+static void enter_join(const entry *in)
+{
+    in->request->timeout_ms = signed_number(in);
+    if (sim_live(&in->hold->object->streams[0]) == 0) {
+        decide(in, IPC_OK);
+    } else if (in->request->timeout_ms == 0) {
+        decide(in, IPC_ETIMEOUT);
+    }
+}
+
 /* ---- all ---- */
 
 /* A request for an object that is gone. */
@@ -414,7 +436,7 @@ static void enter_object_op(const entry *in)
         enter_flow(in);
         break;
     case IPC__OP_POLL:
-        in->request->timeout_ms = SHORT_WAIT_MS;
+        enter_poll(in);
         break;
     case IPC__OP_RECALLED:
         enter_recalled(in);
@@ -427,7 +449,7 @@ static void enter_object_op(const entry *in)
         enter_done_any(in);
         break;
     case IPC__OP_JOIN:
-        in->request->timeout_ms = signed_number(in);
+        enter_join(in);
         break;
     default: /* SIZE */
         decide(in, IPC_OK);

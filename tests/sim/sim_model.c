@@ -283,19 +283,18 @@ sim_hold *sim_hold_add(sim_world *sim, sim_object *object, sim_peer *peer, uint3
     return hold;
 }
 
-/* What waits on a hold is dropped with it; of a session that ends, when it has ended. */
-static void drop_requests(sim_world *sim, const sim_hold *hold)
+/* What waits on a hold is answered when it is closed; of a session that ends it is dropped, when it has ended. */
+static void end_requests(sim_world *sim, const sim_hold *hold)
 {
     sim_request *request;
-    sim_request *next;
-    DL_FOREACH_SAFE(sim->model.requests, request, next)
+    DL_FOREACH(sim->model.requests, request)
     {
         if (request->hold != hold) {
             continue;
         }
         request->hold = NULL;
         if (sim->model.now.ending != hold->peer) {
-            sim_request_drop(sim, request);
+            sim_request_decide(sim, request, IPC_ECLOSED);
         }
     }
 }
@@ -307,10 +306,11 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
         if (hold->peer->lane == SIM_IMMEDIATE) {
             sim_take(hold, sim_ring_taken(hold->peer, hold->handle));
         }
-        drop_requests(sim, hold);
+        end_requests(sim, hold);
         hold->peer->mirror.holds[hold->handle] = NULL;
     }
-    sim_give_back(hold, 0, end == IPC__END_CRASH);
+    bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
+    sim_give_back(hold, 0, unsure);
     DL_DELETE(object->holds, hold);
     free(hold);
     if (!object->name && !object->holds) {

@@ -225,6 +225,7 @@ const ipc__lane_ops sim_delayed_lane = {
 
 const ipc__lane_ops sim_immediate_lane = {
     .name = "immediate",
+    .exact = true,
     .send = lane_send,
     .deliver = immediate_deliver,
     .recall = immediate_recall,

@@ -120,21 +120,10 @@ static void pack_new_value(sim_peer *peer)
     free(value);
 }
 
-/* Of the oldest lot that is valid. */
-static void use_credit(sim_peer *peer, uint32_t handle)
-{
-    sim_handle *self = &peer->client.handles[handle];
-    for (size_t i = 0; i < SIM_LOTS; i++) {
-        if (self->lots[i].credits && self->lots[i].valid_until > sim_client_now(peer)) {
-            self->lots[i].credits--;
-            return;
-        }
-    }
-}
-
 void sim_send_put(sim_peer *peer, uint32_t handle)
 {
-    use_credit(peer, handle);
+    sim_handle *self = &peer->client.handles[handle];
+    self->credits -= self->credits > 0;
     op_begin(peer, IPC__OP_PUT, handle, 1);
     pack_new_value(peer);
     sim_net_send(peer);
@@ -152,6 +141,7 @@ void sim_send_put_wait(sim_peer *peer, uint32_t handle, int64_t timeout_ms)
 void sim_send_uncredited(sim_peer *peer, uint32_t handle, uint64_t credits)
 {
     msgpack_packer packer = op_begin(peer, IPC__OP_UNCREDITED, handle, 1);
+    peer->client.handles[handle].credits = 0;
     msgpack_pack_uint64(&packer, credits);
     sim_net_send(peer);
 }
@@ -205,9 +195,7 @@ void sim_send_settle(sim_peer *peer, ipc__op op, uint32_t handle, size_t held)
 
 void sim_send_plain(sim_peer *peer, ipc__op op, uint32_t handle)
 {
-    if (op == IPC__OP_POLL) {
-        peer->client.handles[handle].polling = true;
-    }
+    peer->client.handles[handle].polls += op == IPC__OP_POLL;
     op_begin(peer, op, handle, 0);
     sim_net_send(peer);
 }
