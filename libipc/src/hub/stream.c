@@ -388,6 +388,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     for (; back > 0 && sub->out; back--) {
         give_back(sub, sub->out->prev->position, 0);
     }
+    ring_enter(sub);
 }
 
 /* The consumer that has most to give back, other than one. */
