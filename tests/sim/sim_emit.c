@@ -281,6 +281,10 @@ static void on_end(emission *out)
 static void taken_back(const emission *out, sim_hold *hold)
 {
     sim_world *sim = out->sim;
+    hold->window = 0;
+    if (out->peer->lane == SIM_IMMEDIATE) {
+        return; /* it was recalled, and nothing is in doubt */
+    }
     uint64_t oldest = UINT64_MAX;
     const sim_item *item;
     DL_FOREACH(sim_incoming(hold)->items, item)
@@ -294,7 +298,6 @@ static void taken_back(const emission *out, sim_hold *hold)
                  hold->handle);
     }
     sim_give_back(hold, 0, 1);
-    hold->window = 0;
 }
 
 static void on_revoke(emission *out)
