@@ -303,10 +303,10 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
 {
     sim_object *object = hold->object;
     if (hold->peer) {
+        end_requests(sim, hold);
         if (hold->peer->lane == SIM_IMMEDIATE) {
             sim_take(hold, sim_ring_taken(hold->peer, hold->handle));
         }
-        end_requests(sim, hold);
         hold->peer->mirror.holds[hold->handle] = NULL;
     }
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
