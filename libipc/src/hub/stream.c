@@ -573,6 +573,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         return ipc__fail(IPC_EBUSY, "another POLL of this handle waits");
     }
     learn_taken(sub);
+    ipc__stream_pump(stream); /* that made room */
     ipc__hold *hold = sub->hold;
     if (sub->out || (stream->ready && !stream->putters)) {
         if (!sub->out) {
