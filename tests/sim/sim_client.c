@@ -61,8 +61,8 @@ static void remove_oldest(sim_deliveries *list)
     memmove(list->at, list->at + 1, list->count * sizeof *list->at);
 }
 
-/* Whether the oldest delivery may be taken; one that the hub has taken back is none any more. */
-static bool may_take(sim_peer *peer, uint32_t handle)
+/* On the immediate lane, what the hub has taken back is no delivery any more. */
+static void look_at_ring(sim_peer *peer, uint32_t handle)
 {
     sim_handle *self = &peer->client.handles[handle];
     if (peer->lane == SIM_IMMEDIATE) {
@@ -70,7 +70,14 @@ static bool may_take(sim_peer *peer, uint32_t handle)
             remove_oldest(&self->untaken);
         }
     }
-    if (self->untaken.count == 0) {
+}
+
+/* Whether the oldest delivery may be taken. */
+static bool may_take(sim_peer *peer, uint32_t handle)
+{
+    sim_handle *self = &peer->client.handles[handle];
+    look_at_ring(peer, handle);
+    if (self->untaken.count == 0 || peer->client.leaving) {
         return false;
     }
     bool trusting = peer->lane == SIM_IMMEDIATE && peer->client.trusts_rings;
@@ -214,6 +221,7 @@ static void on_end(const arrival *in)
         return;
     }
     if (code == IPC_EEOF) {
+        look_at_ring(in->peer, in->head.handle);
         if (self->untaken.count) {
             sim_fail(in->peer->sim, "the end of file came before everything was read");
         }
