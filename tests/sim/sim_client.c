@@ -197,13 +197,18 @@ static void on_revoke(const arrival *in)
     sim_handle *self = in->handle;
     uint64_t first = number(in);
     uint64_t last = number(in);
-    if (self->phase != SIM_OPENED) {
+    if (self->phase != SIM_OPENED || in->peer->client.leaving) {
         return;
     }
     if (last != self->position) {
         sim_fail(in->peer->sim, "the hub revoked up to position %" PRIu64 " of %" PRIu64, last, self->position);
     }
-    self->window = 0;
+    bool wants = self->window && self->demand_until > in->peer->sim->now;
+    if (wants && (in->peer->sim->quiet || sim_percent(in->peer->sim, 50))) {
+        sim_send_flow(in->peer, in->head.handle, self->window, self->demand_until == UINT64_MAX ? -1 : 100);
+    } else {
+        self->window = 0;
+    }
     if (first == 0) {
         self->untaken.count = 0;
         return;

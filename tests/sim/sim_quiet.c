@@ -45,6 +45,7 @@ static void refresh(sim_peer *peer)
 void sim_settle(sim_world *sim)
 {
     sim_say(sim, "now all is let settle");
+    sim->quiet = true;
     sim_peer *peer;
     DL_FOREACH(sim->peers, peer)
     {
@@ -58,6 +59,7 @@ void sim_settle(sim_world *sim)
         uint64_t due = ipc__core_due(&sim->core);
         if (due > calm) {
             sim_check_quiet(sim);
+            sim->quiet = false;
             return;
         }
         sim_advance(sim, due - sim->now);
