@@ -58,13 +58,18 @@ typedef enum sim_action {
 typedef struct sim_kind {
     unsigned weights[SIM_ACTIONS];
     unsigned sessions;       /* at once, about */
+    unsigned handles;        /* of a client, at most */
     unsigned names;          /* different names for queues, and as many for pipes */
+    unsigned unnamed;        /* percent of objects without a name */
     unsigned immediate;      /* percent of sessions on the immediate lane */
     unsigned act;            /* of a hundred steps, those in which a client acts */
     unsigned advance;        /* ... in which time passes */
+    unsigned tick;           /* us that pass then, at most */
     unsigned jump;           /* percent of these that are long */
-    unsigned crash, stop, fork;  /* of a thousand steps */
-    unsigned large;          /* of a thousand values, those with a frame of their own */
+    unsigned slow;           /* percent of sessions whose messages are late */
+    unsigned patience;       /* percent of requests that wait for ever */
+    unsigned crash, stop, fork; /* of a thousand steps */
+    unsigned large;             /* of a thousand values, those with a frame of their own */
 } sim_kind;
 
 struct sim_world {

@@ -10,16 +10,19 @@
 
 enum { PENDING_MAX = 8, MEMORY_MAX = 400 * 1024, NAME_SIZE = 16 };
 
+/* One of four. */
+#define PICK(sim, a, b, c, d) ((unsigned[]){a, b, c, d}[sim_below(sim, 4)])
+
 /* ---- kinds of runs ---- */
 
 void sim_draw_kind(sim_world *sim)
 {
     static const unsigned base[SIM_ACTIONS] = {
-        [SIM_OPEN_QUEUE] = 6, [SIM_OPEN_PIPE] = 4,  [SIM_OPEN_PIN] = 2, [SIM_PUT] = 20,  [SIM_PUT_BURST] = 5,
-        [SIM_FLOW] = 15,      [SIM_POLL] = 6,       [SIM_TAKE] = 30,    [SIM_GIVE_BACK] = 2, [SIM_DONE] = 20,
-        [SIM_RELEASE] = 3,    [SIM_DONE_ANY] = 3,   [SIM_JOIN] = 4,     [SIM_SIZE] = 2,  [SIM_PING] = 1,
-        [SIM_LIST] = 1,       [SIM_CANCEL] = 3,     [SIM_PIN] = 2,      [SIM_UNLINK] = 1, [SIM_CLOSE] = 3,
-        [SIM_BYE] = 1,
+        [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,  [SIM_PUT_BURST] = 50,
+        [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
+        [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,  [SIM_PING] = 5,
+        [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3, [SIM_CLOSE] = 20,
+        [SIM_BYE] = 3,
     };
     sim_kind *kind = &sim->kind;
     for (size_t i = 0; i < SIM_ACTIONS; i++) {
@@ -28,15 +31,20 @@ void sim_draw_kind(sim_world *sim)
     kind->weights[SIM_OPEN_QUEUE] += 1;
     kind->weights[SIM_PUT] += 1;
     kind->sessions = 1 + sim_below(sim, 6);
+    kind->handles = 1 + sim_below(sim, SIM_HANDLES - 1);
     kind->names = 1 + sim_below(sim, 3);
-    kind->immediate = sim_percent(sim, 60) ? 50 : 100 * sim_below(sim, 2);
-    kind->act = 20 + sim_below(sim, 40);
-    kind->advance = 5 + sim_below(sim, 20);
-    kind->jump = sim_below(sim, 30);
-    kind->crash = sim_below(sim, 8);
-    kind->stop = sim_below(sim, 8);
-    kind->fork = sim_below(sim, 6);
-    kind->large = sim_percent(sim, 20) ? 30 : 0;
+    kind->unnamed = PICK(sim, 0, 5, 10, 50);
+    kind->immediate = PICK(sim, 0, 50, 50, 100);
+    kind->act = 20 + sim_below(sim, 30);
+    kind->advance = 2 + sim_below(sim, 15);
+    kind->tick = PICK(sim, 100, 1000, 4000, 30000);
+    kind->jump = PICK(sim, 0, 1, 5, 20);
+    kind->slow = PICK(sim, 0, 20, 50, 100);
+    kind->patience = PICK(sim, 0, 10, 30, 80);
+    kind->crash = PICK(sim, 0, 1, 3, 8);
+    kind->stop = PICK(sim, 0, 1, 3, 8);
+    kind->fork = PICK(sim, 0, 1, 3, 8);
+    kind->large = PICK(sim, 0, 0, 0, 30);
 }
 
 /* ---- choices ---- */
@@ -102,10 +110,11 @@ static bool is_joinable(const sim_peer *peer, uint32_t handle)
 /* A handle that is such; 0: there is none. */
 static uint32_t choose(const sim_peer *peer, choice *such)
 {
-    uint32_t start = sim_below(peer->sim, SIM_HANDLES);
-    for (uint32_t i = 0; i < SIM_HANDLES; i++) {
-        uint32_t handle = (start + i) % SIM_HANDLES;
-        if (handle && such(peer, handle)) {
+    uint32_t handles = peer->sim->kind.handles;
+    uint32_t start = sim_below(peer->sim, handles);
+    for (uint32_t i = 0; i < handles; i++) {
+        uint32_t handle = 1 + (start + i) % handles;
+        if (such(peer, handle)) {
             return handle;
         }
     }
@@ -114,12 +123,12 @@ static uint32_t choose(const sim_peer *peer, choice *such)
 
 static int64_t some_timeout(sim_world *sim)
 {
-    static const int64_t most[] = {1, 50, 3000};
-    unsigned kind = sim_below(sim, 5);
-    if (kind < 3) {
-        return 1 + sim_below(sim, (unsigned)most[kind]);
+    static const unsigned most[] = {1, 1, 50, 3000};
+    unsigned kind = sim_below(sim, 4);
+    if (sim_percent(sim, sim->kind.patience)) {
+        return -1;
     }
-    return kind == 3 ? 0 : -1;
+    return kind == 0 ? 0 : 1 + sim_below(sim, most[kind]);
 }
 
 static void some_name(sim_world *sim, bool pipe, char name[NAME_SIZE], unsigned *number)
@@ -148,7 +157,7 @@ static void act_open_queue(sim_peer *peer)
     char name[NAME_SIZE];
     unsigned number;
     some_name(sim, false, name, &number);
-    bool named = sim_percent(sim, 70);
+    bool named = !sim_percent(sim, sim->kind.unnamed);
     bool odd = !named || sim_percent(sim, 5);
     uint32_t handle = choose(peer, is_free);
     if (!handle) {
@@ -179,7 +188,7 @@ static void act_open_pipe(sim_peer *peer)
         .has_simplex = sim_percent(sim, 80),
         .simplex = sim_percent(sim, 5) || trait(sim, number, 2),
     };
-    bool named = sim_percent(sim, 60);
+    bool named = !sim_percent(sim, sim->kind.unnamed);
     sim_open_name(peer, handle, true, some_mode(sim), named ? name : NULL, &options);
     uint32_t second = choose(peer, is_free);
     if (!named && second) {
@@ -286,12 +295,22 @@ static void act_give_back(sim_peer *peer)
 
 /* ---- finishing ---- */
 
-static void act_settle(sim_peer *peer, ipc__op op)
+static void settle(sim_peer *peer, ipc__op op)
 {
     uint32_t handle = choose(peer, has_held);
     if (handle) {
         sim_send_settle(peer, op, handle, sim_below(peer->sim, (unsigned)handle_at(peer, handle)->held.count));
     }
+}
+
+static void act_done(sim_peer *peer)
+{
+    settle(peer, IPC__OP_DONE);
+}
+
+static void act_release(sim_peer *peer)
+{
+    settle(peer, IPC__OP_RELEASE);
 }
 
 static void settle_all(sim_peer *peer, uint32_t handle)
@@ -342,7 +361,7 @@ static void act_unlink(sim_peer *peer)
 
 /* ---- asking ---- */
 
-static void act_ask(sim_peer *peer, ipc__op op, choice *such)
+static void ask(sim_peer *peer, ipc__op op, choice *such)
 {
     uint32_t handle = such ? choose(peer, such) : 0;
     if (!such || handle) {
@@ -374,17 +393,28 @@ static sim_action draw(sim_world *sim)
     return action;
 }
 
-static void act_simply(sim_peer *peer, sim_action action)
+static void act(sim_peer *peer, sim_action action)
 {
     static void (*const acts[SIM_ACTIONS])(sim_peer *peer) = {
         [SIM_OPEN_QUEUE] = act_open_queue, [SIM_OPEN_PIPE] = act_open_pipe, [SIM_OPEN_PIN] = act_open_pin,
         [SIM_PUT] = act_put,               [SIM_PUT_BURST] = act_put_burst, [SIM_FLOW] = act_flow,
         [SIM_POLL] = act_poll,             [SIM_TAKE] = act_take,           [SIM_GIVE_BACK] = act_give_back,
         [SIM_JOIN] = act_join,             [SIM_CANCEL] = act_cancel,       [SIM_UNLINK] = act_unlink,
-        [SIM_CLOSE] = act_close,           [SIM_BYE] = act_bye,
+        [SIM_CLOSE] = act_close,           [SIM_BYE] = act_bye,             [SIM_DONE] = act_done,
+        [SIM_RELEASE] = act_release,
+    };
+    static const struct {
+        ipc__op op;
+        choice *such;
+    } asks[SIM_ACTIONS] = {
+        [SIM_DONE_ANY] = {IPC__OP_DONE_ANY, is_joinable}, [SIM_SIZE] = {IPC__OP_SIZE, is_queue},
+        [SIM_PIN] = {IPC__OP_PIN, is_live},               [SIM_PING] = {IPC__OP_PING, NULL},
+        [SIM_LIST] = {IPC__OP_LIST, NULL},
     };
     if (acts[action]) {
         acts[action](peer);
+    } else {
+        ask(peer, asks[action].op, asks[action].such);
     }
 }
 
@@ -393,34 +423,11 @@ void sim_act(sim_peer *peer)
     const sim_pending *pending;
     unsigned waiting = 0;
     DL_COUNT(peer->client.pending, pending, waiting);
-    sim_action action = draw(peer->sim);
-    if (waiting >= PENDING_MAX && action != SIM_CANCEL && action != SIM_TAKE && action != SIM_FLOW) {
-        return;
-    }
-    switch (action) {
-    case SIM_DONE:
-        act_settle(peer, IPC__OP_DONE);
-        break;
-    case SIM_RELEASE:
-        act_settle(peer, IPC__OP_RELEASE);
-        break;
-    case SIM_DONE_ANY:
-        act_ask(peer, IPC__OP_DONE_ANY, is_joinable);
-        break;
-    case SIM_SIZE:
-        act_ask(peer, IPC__OP_SIZE, is_queue);
-        break;
-    case SIM_PIN:
-        act_ask(peer, IPC__OP_PIN, is_live);
-        break;
-    case SIM_PING:
-        act_ask(peer, IPC__OP_PING, NULL);
-        break;
-    case SIM_LIST:
-        act_ask(peer, IPC__OP_LIST, NULL);
-        break;
-    default:
-        act_simply(peer, action);
-        break;
+    uint64_t before = peer->client.seq;
+    for (int tries = 0; tries < 4 && peer->client.seq == before; tries++) {
+        sim_action action = draw(peer->sim);
+        if (waiting < PENDING_MAX || action == SIM_CANCEL || action == SIM_TAKE || action == SIM_FLOW) {
+            act(peer, action);
+        }
     }
 }

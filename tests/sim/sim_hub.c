@@ -29,7 +29,7 @@ static sim_peer *peer_new(sim_world *sim, sim_lane lane)
     peer->sim = sim;
     peer->number = ++sim->next_peer;
     peer->lane = lane;
-    peer->sloth = sim_percent(sim, 30) ? sim_below(sim, 10) : 0;
+    peer->sloth = sim_percent(sim, sim->kind.slow) ? sim_below(sim, 10) : 0;
     sim_client_init(peer);
     return peer;
 }

@@ -80,7 +80,7 @@ static void pass_time(sim_world *sim)
     } else if (due != IPC__NEVER && sim_percent(sim, 30)) {
         sim_advance(sim, due - sim->now);
     } else {
-        sim_advance(sim, 1 + sim_below(sim, 4 * SIM_MS));
+        sim_advance(sim, 1 + sim_below(sim, sim->kind.tick));
     }
 }
 
