@@ -527,8 +527,8 @@ static void serve(ipc__stream *stream)
     }
 }
 
-/* Somebody who does not want to wait has nothing: ask the next one, or say so. */
-static void hurry_polls(ipc__stream *stream)
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. Whether anything may move now. */
+static bool hurry_polls(ipc__stream *stream)
 {
     while (stream->pollers && !stream->untaken) {
         ipc__call_answer(stream->pollers, IPC_EEMPTY);
@@ -537,14 +537,15 @@ static void hurry_polls(ipc__stream *stream)
     DL_FOREACH(stream->subs, sub)
     {
         if (sub->recalling) {
-            return;
+            return false;
         }
     }
     ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    uint64_t before = stream->untaken;
     if (giver) {
         recall(giver, 1);
-        serve(stream);
     }
+    return stream->untaken != before;
 }
 
 void ipc__stream_pump(ipc__stream *stream)
@@ -552,13 +553,12 @@ void ipc__stream_pump(ipc__stream *stream)
     if (stream->object->deleting) {
         return;
     }
-    if (stream->putters) {
-        admit(stream);
-    }
-    serve(stream);
-    if (stream->pollers && !stream->ready) {
-        hurry_polls(stream);
-    }
+    do {
+        if (stream->putters) {
+            admit(stream);
+        }
+        serve(stream);
+    } while (stream->pollers && !stream->ready && hurry_polls(stream));
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
