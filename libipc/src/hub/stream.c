@@ -676,14 +676,14 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    DL_DELETE(stream->subs, sub);
-    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     bool unsure = false;
     if (sub->hold->session) {
-        learn_taken(sub);
+        learn_taken(sub); /* while it is whole: it may come to want more by that */
         unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
-    ring_leave(sub); /* learning what was taken may have made it want more */
+    ring_leave(sub);
+    DL_DELETE(stream->subs, sub);
+    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);
