@@ -282,6 +282,7 @@ static bool poll_is_over(void *arg)
 static ipc_err poll_hub(ipc__handle *handle)
 {
     ask(handle);
+    ipc__take_report(handle); /* the hub must not take for untaken what is */
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
     ipc__pending pending;
