@@ -351,7 +351,7 @@ ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc_err err = await(handle, timeout_ms);
-    return err == handle->end && err ? IPC_OK : err;
+    return err == IPC_EEOF ? IPC_OK : err;
 }
 
 /* ---- meanwhile ---- */
