@@ -7,7 +7,7 @@ set(LIBIPC_TEST_ENVIRONMENT
   "LIBIPC_BUILD_DIR=${PROJECT_BINARY_DIR}"
   "PYTHON=${LIBIPC_PYTHON_EXECUTABLE}"
   "LUA=${LUA_EXECUTABLE}"
-  "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:handle_abort=1"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:handle_abort=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
   "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 set(lua_path "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.lua" "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?/init.lua"
