@@ -175,6 +175,7 @@ static void shut(ipc_conn *conn)
     bool first = conn->state != IPC__CONN_CLOSED;
     conn->state = IPC__CONN_CLOSED;
     if (first) {
+        ipc__pendings_end(conn, IPC_ECLOSED);
         pthread_cond_broadcast(&conn->changed);
         ipc__conn_wake(conn);
         ipc__conn_stop_thread(conn);

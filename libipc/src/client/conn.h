@@ -54,7 +54,6 @@ struct ipc_conn {
     /* The session. */
     ipc__conn_state state;
     unsigned generation; /* of sessions; a handle of an older one must be opened again */
-    ipc_err lost_why;
     bool connecting;
     ipc__link *link;
     int control; /* the lifeline; -1: a remote hub */
@@ -155,6 +154,12 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
 
 /* Freshly begun request: register it. */
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
+
+/* The session ended: every request that waits gets an error instead of its reply. */
+void ipc__pendings_end(ipc_conn *conn, ipc_err err);
+
+/* Fail with IPC_ELOST, in words. */
+ipc_err ipc__conn_lost(const ipc_conn *conn);
 
 /* ---- waiting (wait.c); the lock is held, and let go meanwhile ---- */
 

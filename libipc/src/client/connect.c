@@ -306,7 +306,7 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
         return;
     }
     conn->state = IPC__CONN_LOST;
-    conn->lost_why = why;
+    ipc__pendings_end(conn, why);
     ipc__outbox_reset(&conn->out);
     pthread_cond_broadcast(&conn->changed);
     if (conn->driving) {

@@ -75,6 +75,16 @@ void ipc__pending_add(ipc_conn *conn, ipc__pending *pending)
     DL_APPEND(conn->pending, pending);
 }
 
+void ipc__pendings_end(ipc_conn *conn, ipc_err err)
+{
+    while (conn->pending) {
+        ipc__pending *pending = conn->pending;
+        DL_DELETE(conn->pending, pending);
+        pending->err = err;
+        pending->done = true;
+    }
+}
+
 /* The caller gives up waiting: the hub's answer decides what became of the request. */
 static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
 {
@@ -110,9 +120,8 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
     if (err) {
         return err;
     }
-    if (pending->err) {
-        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length,
-                         pending->reply.length ? (const char *)pending->reply.data : "");
+    if (pending->err && pending->reply.length) {
+        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
     }
-    return IPC_OK;
+    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
 }

@@ -84,6 +84,7 @@ static uint32_t window_of(const ipc__prefetch *in)
 
 static void report(ipc__handle *handle, bool demand)
 {
+    demand = demand && !handle->in.fenced;
     send_flow(handle, demand ? window_of(&handle->in) : 0, demand ? -1 : 0);
 }
 
@@ -104,7 +105,10 @@ static void give_back(ipc__handle *handle, uint32_t keep)
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint64(&packer, first);
     in->reported = in->taken;
-    in->fenced = in->fenced || first;
+    if (first) {
+        in->fenced = true;
+        in->demand = false; /* REVOKE voids it; who waits then asks again */
+    }
     in->window = in->window / 2;
 }
 
@@ -174,7 +178,7 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || handle->failed || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
@@ -278,6 +282,7 @@ static bool poll_is_over(void *arg)
 static ipc_err poll_hub(ipc__handle *handle)
 {
     ask(handle);
+    ipc__take_report(handle); /* the hub must not take for untaken what is */
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
     ipc__pending pending;
@@ -330,23 +335,23 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 
 ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
 {
-    uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    for (;;) {
-        ipc_err err = take_now(handle, item);
-        if (err != IPC_EEMPTY) {
-            return err;
-        }
+    ipc_err err = take_now(handle, item);
+    uint64_t deadline = err == IPC_EEMPTY ? ipc__deadline(ipc__now(), timeout_ms) : 0;
+    while (err == IPC_EEMPTY) {
+        /* What came may be gone again: another thread took it, or it was recalled. */
         err = await(handle, timeout_ms <= 0 ? timeout_ms : ipc__left_ms(ipc__now(), deadline));
         if (err) {
             return err;
         }
+        err = take_now(handle, item);
     }
+    return err;
 }
 
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc_err err = await(handle, timeout_ms);
-    return err == handle->end && err ? IPC_OK : err;
+    return err == IPC_EEOF ? IPC_OK : err;
 }
 
 /* ---- meanwhile ---- */

@@ -150,14 +150,19 @@ static void follow(ipc_conn *conn, uint64_t until)
     }
 }
 
+ipc_err ipc__conn_lost(const ipc_conn *conn)
+{
+    return ipc__fail(IPC_ELOST, "the hub at %s is gone, and what it held; the next call connects again",
+                     conn->address.text);
+}
+
 static ipc_err ended(const ipc_conn *conn, unsigned generation)
 {
     if (conn->state == IPC__CONN_CLOSED) {
         return ipc__fail_plain(IPC_ECLOSED);
     }
     if (conn->state != IPC__CONN_LIVE || conn->generation != generation) {
-        return ipc__fail(IPC_ELOST, "the hub at %s is gone, and what it held; the next call connects again",
-                         conn->address.text);
+        return ipc__conn_lost(conn);
     }
     return IPC_OK;
 }

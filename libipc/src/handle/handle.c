@@ -4,6 +4,7 @@
  */
 #include "client/handle.h"
 
+#include "codec/scan.h"
 #include "util/error.h"
 
 #include <stdlib.h>
@@ -89,6 +90,9 @@ static ipc_err check_name(const char *name)
     if (length == 0 || length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, length);
     }
+    if (name && ipc__utf8_span((const unsigned char *)name, length) != length) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+    }
     return IPC_OK;
 }
 
@@ -131,8 +135,7 @@ static ipc_err reopen(ipc__handle *handle)
 {
     if (!handle->told_lost) {
         handle->told_lost = true;
-        return ipc__fail(IPC_ELOST, "the hub at %s is gone, and what it held; the next call connects again",
-                         handle->conn->address.text);
+        return ipc__conn_lost(handle->conn);
     }
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);

@@ -121,6 +121,7 @@ ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int6
     call->timer.fire = call_late;
     call->core = core;
     call->hold = hold;
+    call->session_id = hold->session->id;
     call->seq = seq;
     call->late = late;
     call->queue = queue;

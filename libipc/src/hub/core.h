@@ -74,6 +74,7 @@ struct ipc__object {
     uint64_t id;
     ipc__hold *holds;
     unsigned hold_count; /* pins' included */
+    bool deleting;       /* nothing moves any more */
     ipc__object *prev, *next;
     UT_hash_handle hh; /* by name */
 };
@@ -91,6 +92,7 @@ struct ipc__call {
     ipc__timer timer;
     ipc__core *core;
     ipc__hold *hold;   /* NULL: gone, and a parked put is left */
+    uint64_t session_id; /* whose it is, or was */
     uint64_t seq;      /* 0: nobody waits for an answer (a parked PUT) */
     ipc_err late;      /* the answer at the timeout */
     ipc__call **queue; /* the list that it waits in */

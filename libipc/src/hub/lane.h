@@ -5,6 +5,7 @@
 #ifndef IPC__HUB_LANE_H
 #define IPC__HUB_LANE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ enum { IPC__RECALL_LATER = -1 };
 
 typedef struct ipc__lane_ops {
     const char *name;
+    bool exact; /* what is taken is known at any time: taken() is the truth, and recall() answers at once */
 
     /* Pass one encoded operation on, behind everything sent before. The bytes are borrowed. */
     void (*send)(void *peer, const void *op, size_t length);

@@ -320,7 +320,11 @@ void ipc__loop_close(ipc__loop *loop)
     }
     ipc__peers_end(&loop->side);
     ipc__core_fini(&loop->side.core);
+    bool bound = loop->side.zmq != NULL;
     ipc__zmq_hub_close(loop->side.zmq);
+    if (bound && loop->lock.fd >= 0) {
+        unlink(loop->address.endpoint + strlen("ipc://")); /* libzmq leaves it */
+    }
     close_fd(loop->epoll);
     close_fd(loop->wake);
     ipc__lock_release(&loop->lock);

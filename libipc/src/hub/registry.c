@@ -4,6 +4,7 @@
  */
 #include "hub/registry.h"
 
+#include "codec/scan.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -171,6 +172,9 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
     if (name.length == 0 || name.length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
     }
+    if (ipc__utf8_span(name.data, name.length) != name.length) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+    }
     int shown = (int)name.length;
     ipc__object *object;
     HASH_FIND(hh, core->by_name, name.data, name.length, object);
@@ -234,6 +238,7 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
     }
     ipc__object *object = NULL;
     ipc_err err = IPC_OK;
+    uint32_t before = session->core->object_count;
     if (where->kind == IPC_KIND_STR) {
         err = open_named(session->core, ops, mode, place, options, &object);
     } else if (where->kind == IPC_KIND_INT) {
@@ -245,7 +250,7 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
         return err;
     }
     err = hold_new(object, session, head->handle, options, NULL, hold);
-    if (err && !object->name && object->hold_count == 0) {
+    if (err && session->core->object_count > before) {
         object_free(object);
     }
     return err;
@@ -293,6 +298,7 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
 /* Delete an object under its holders: each is told, and its calls are answered. */
 static void object_delete(ipc__object *object)
 {
+    object->deleting = true;
     while (object->holds) {
         ipc__hold *hold = object->holds;
         if (hold->session) {

@@ -84,14 +84,19 @@ uint64_t ipc__stream_size(const ipc__stream *stream)
     return stream->ready_count + stream->untaken;
 }
 
-static void accept_item(ipc__stream *stream, ipc__item *item)
+/* The hub owns it from here on, whether or not there is room yet. */
+static void own_item(ipc__stream *stream, ipc__item *item)
+{
+    if (stream->ops->accepted) {
+        stream->ops->accepted(stream, item);
+    }
+}
+
+static void enqueue(ipc__stream *stream, ipc__item *item)
 {
     item->seq = ++stream->next_seq;
     DL_APPEND(stream->ready, item);
     stream->ready_count++;
-    if (stream->ops->accepted) {
-        stream->ops->accepted(stream, item);
-    }
 }
 
 /* ---- credits ---- */
@@ -161,39 +166,24 @@ static void credits_grant(ipc__source *source)
 
 /* ---- putting ---- */
 
-/* Whether a put of this source waits: then none of its later ones may pass. */
+/* Whether a put of this source's session waits: then none of its later ones may pass. */
 static bool waits(const ipc__source *source)
 {
     ipc__call *call;
     DL_FOREACH(source->stream->putters, call)
     {
-        if (call->hold == source->hold) {
+        if (call->session_id == source->hold->session->id) {
             return true;
         }
     }
     return false;
 }
 
-static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_t timeout_ms, ipc__item *item)
+/* There is no room, or others come first: the put waits. */
+static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, int64_t timeout_ms, ipc__item *item)
 {
     ipc__stream *stream = source->stream;
     bool pipelined = request->op == IPC__OP_PUT;
-    bool credit = pipelined && source->credits > 0 && !(stream->putters && waits(source));
-    if (credit) {
-        credits_set(source, source->credits - 1);
-    }
-    /* A credit is room already; without one, whoever waits comes first. */
-    if (credit || (ipc__stream_room(stream) && !stream->putters)) {
-        accept_item(stream, item);
-        if (!pipelined) {
-            ipc__reply(source->hold->session, source->hold->id, request->seq, IPC_OK);
-        }
-        if (stream->maxsize) {
-            credits_grant(source);
-        }
-        ipc__stream_pump(stream);
-        return IPC_OK;
-    }
     if (!pipelined && timeout_ms == 0) {
         if (stream->credits == 0) {
             ipc__item_free(core_of(stream), item);
@@ -208,9 +198,50 @@ static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_
         return ipc__fail_plain(IPC_ENOMEM);
     }
     call->item = item;
+    if (pipelined) {
+        own_item(stream, item);
+    }
     source->last_put = core_of(stream)->now;
     if (stream->credits) {
         credits_recall(stream);
+    }
+    return IPC_OK;
+}
+
+static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_t timeout_ms, ipc__item *item,
+                        bool credit)
+{
+    ipc__stream *stream = source->stream;
+    /* A credit is room already; without one, whoever waits comes first. */
+    bool enters = credit ? !(stream->putters && waits(source)) : ipc__stream_room(stream) && !stream->putters;
+    if (!enters) {
+        ipc_err err = wait_for_room(source, request, timeout_ms, item);
+        ipc__stream_pump(stream); /* the credit's room is free again */
+        return err;
+    }
+    own_item(stream, item);
+    enqueue(stream, item);
+    if (request->op == IPC__OP_PUT_WAIT) {
+        ipc__reply(source->hold->session, source->hold->id, request->seq, IPC_OK);
+    }
+    if (stream->maxsize) {
+        credits_grant(source);
+    }
+    ipc__stream_pump(stream);
+    return IPC_OK;
+}
+
+/* Whether the value may come in at all. */
+static ipc_err check_value(const ipc__core *core, ipc__bytes value)
+{
+    if (value.length > core->options.max_message) {
+        return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %u", value.length,
+                         core->options.max_message);
+    }
+    if (core->memory + value.length > core->options.max_memory) {
+        return ipc__fail(IPC_ELIMIT, "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
+                         "with a higher limit", (unsigned long long)core->memory,
+                         (unsigned long long)core->options.max_memory);
     }
     return IPC_OK;
 }
@@ -227,21 +258,18 @@ ipc_err ipc__stream_put(ipc__source *source, const ipc__request *request)
     }
     ipc__core *core = core_of(source->stream);
     source->hold->session->acked += value.length;
-    if (value.length > core->options.max_message) {
-        return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %u", value.length,
-                         core->options.max_message);
+    bool credit = pipelined && source->credits > 0;
+    if (credit) {
+        credits_set(source, source->credits - 1);
     }
-    if (core->memory + value.length > core->options.max_memory) {
-        return ipc__fail(IPC_ELIMIT, "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
-                         "with a higher limit", (unsigned long long)core->memory,
-                         (unsigned long long)core->options.max_memory);
-    }
-    ipc__item *item = ipc__item_new(value, block);
+    ipc_err err = check_value(core, value);
+    ipc__item *item = err ? NULL : ipc__item_new(value, block);
     if (!item) {
-        return ipc__fail_plain(IPC_ENOMEM);
+        ipc__stream_pump(source->stream);
+        return err ? err : ipc__fail_plain(IPC_ENOMEM);
     }
     core->memory += item_cost(item);
-    return put_item(source, request, timeout_ms, item);
+    return put_item(source, request, timeout_ms, item, credit);
 }
 
 ipc_err ipc__stream_uncredited(ipc__source *source, const ipc__request *request)
@@ -281,6 +309,28 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item)
     stream->ready_count++;
 }
 
+static bool demands(const ipc__sub *sub, uint64_t now)
+{
+    return !sub->hold->session->ending && (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
+}
+
+static void ring_leave(ipc__sub *sub)
+{
+    if (sub->in_ring) {
+        DL_DELETE2(sub->stream->ring, sub, ring_prev, ring_next);
+        sub->in_ring = false;
+    }
+}
+
+/* A consumer may have come to want more. */
+static void ring_enter(ipc__sub *sub)
+{
+    if (!sub->in_ring && demands(sub, core_of(sub->stream)->now)) {
+        DL_APPEND2(sub->stream->ring, sub, ring_prev, ring_next);
+        sub->in_ring = true;
+    }
+}
+
 static void sub_drop(ipc__sub *sub, ipc__item *item)
 {
     DL_DELETE(sub->out, item);
@@ -310,6 +360,9 @@ bool ipc__stream_take(ipc__sub *sub, uint64_t position)
         sub_drop(sub, item);
         sub->stream->ops->taken(sub->stream, sub, item);
     }
+    if (sub->hold->session) {
+        ring_enter(sub);
+    }
     sub->taken = position > sub->taken ? position : sub->taken;
     return true;
 }
@@ -320,22 +373,6 @@ static void learn_taken(ipc__sub *sub)
     if (sub->out) {
         ipc__session *session = sub->hold->session;
         ipc__stream_take(sub, session->lane->taken(session->peer, sub->hold->id));
-    }
-}
-
-static void ring_leave(ipc__sub *sub)
-{
-    if (sub->in_ring) {
-        DL_DELETE2(sub->stream->ring, sub, ring_prev, ring_next);
-        sub->in_ring = false;
-    }
-}
-
-static void ring_enter(ipc__sub *sub)
-{
-    if (!sub->in_ring) {
-        DL_APPEND2(sub->stream->ring, sub, ring_prev, ring_next);
-        sub->in_ring = true;
     }
 }
 
@@ -351,6 +388,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     for (; back > 0 && sub->out; back--) {
         give_back(sub, sub->out->prev->position, 0);
     }
+    ring_enter(sub);
 }
 
 /* The consumer that has most to give back, other than one. */
@@ -367,32 +405,56 @@ static ipc__sub *richest(const ipc__stream *stream, const ipc__sub *other)
     return best;
 }
 
-static bool demands(const ipc__sub *sub, uint64_t now)
+/* A consumer that has nothing and wants something; NULL for none. */
+static ipc__sub *starving(const ipc__stream *stream)
 {
-    return !sub->hold->session->ending && (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
+    ipc__sub *sub;
+    DL_FOREACH2(stream->ring, sub, ring_next)
+    {
+        if (sub->out_count == 0 && demands(sub, core_of(stream)->now)) {
+            return sub;
+        }
+    }
+    return NULL;
 }
 
 /* Somebody has waited with nothing while others keep items: take half of what the richest has. */
 static void rebalance(ipc__timer *timer, uint64_t now)
 {
     ipc__stream *stream = (ipc__stream *)((char *)timer - offsetof(ipc__stream, rebalance));
-    ipc__sub *starving = NULL;
-    ipc__sub *sub;
-    DL_FOREACH2(stream->ring, sub, ring_next)
-    {
-        if (sub->out_count == 0 && demands(sub, now)) {
-            starving = sub;
-            break;
-        }
-    }
-    ipc__sub *giver = starving && !stream->ready ? richest(stream, starving) : NULL;
+    (void)now;
+    ipc__sub *poor = stream->ready ? NULL : starving(stream);
+    ipc__sub *giver = poor ? richest(stream, poor) : NULL;
     if (giver) {
         recall(giver, (giver->out_count + 1) / 2);
     }
     ipc__stream_pump(stream);
 }
 
-/* A client that is stopped keeps what it has not taken; it may have taken some and not said so. */
+/* A REVOKE voids the consumer's demand: who still wants something asks again. */
+static void withdraw(ipc__sub *sub)
+{
+    sub->window = 0;
+    sub->recalling = false;
+    ring_leave(sub);
+    if (sub->poll) {
+        ring_enter(sub);
+    }
+}
+
+/* Without asking. Where the lane does not know what is taken, some may have been, and was not said. */
+static void take_back(ipc__sub *sub)
+{
+    if (sub->hold->session->lane->exact) {
+        recall(sub, sub->out_count);
+    } else {
+        give_back(sub, 0, 1);
+    }
+    withdraw(sub);
+    ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
+}
+
+/* A client that is stopped keeps what it has not taken. */
 static void validity_over(ipc__timer *timer, uint64_t now)
 {
     (void)now;
@@ -400,12 +462,9 @@ static void validity_over(ipc__timer *timer, uint64_t now)
     ipc__core *core = core_of(sub->stream);
     learn_taken(sub);
     if (sub->out && sub->out->position <= sub->validity_mark) {
-        give_back(sub, 0, 1);
-        sub->window = 0;
-        sub->recalling = false;
-        ring_leave(sub);
-        ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
-    } else if (sub->out) {
+        take_back(sub);
+    }
+    if (sub->out) {
         sub->validity_mark = sub->position;
         ipc__timer_set(&core->timers, &sub->validity, validity_end(sub));
     }
@@ -438,7 +497,10 @@ static void admit(ipc__stream *stream)
 {
     while (stream->putters && ipc__stream_room(stream)) {
         ipc__call *call = stream->putters;
-        accept_item(stream, call->item);
+        if (call->seq) {
+            own_item(stream, call->item);
+        }
+        enqueue(stream, call->item);
         call->item = NULL;
         ipc__call_answer(call, IPC_OK);
     }
@@ -465,14 +527,40 @@ static void serve(ipc__stream *stream)
     }
 }
 
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. */
+static void hurry_polls(ipc__stream *stream)
+{
+    while (stream->pollers && !stream->untaken) {
+        ipc__call_answer(stream->pollers, IPC_EEMPTY);
+    }
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->recalling) {
+            return;
+        }
+    }
+    ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    if (giver) {
+        recall(giver, 1);
+        serve(stream);
+    }
+}
+
 void ipc__stream_pump(ipc__stream *stream)
 {
+    if (stream->object->deleting) {
+        return;
+    }
     if (stream->putters) {
         admit(stream);
     }
     serve(stream);
-    if (!stream->ready && stream->untaken && stream->ring && stream->subs->next &&
-        !ipc__timer_armed(&stream->rebalance)) {
+    if (stream->pollers && !stream->ready) {
+        hurry_polls(stream);
+    }
+    if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
+        starving(stream)) {
         ipc__core *core = core_of(stream);
         ipc__timer_set(&core->timers, &stream->rebalance, core->now + REBALANCE_US);
     }
@@ -492,11 +580,8 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
     }
     sub->window = window;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
-    if (demands(sub, request->now)) {
-        ring_enter(sub);
-    } else {
-        ring_leave(sub);
-    }
+    ring_leave(sub);
+    ring_enter(sub);
     ipc__stream_pump(sub->stream);
     return IPC_OK;
 }
@@ -511,6 +596,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         return ipc__fail(IPC_EBUSY, "another POLL of this handle waits");
     }
     learn_taken(sub);
+    ipc__stream_pump(stream); /* that made room */
     ipc__hold *hold = sub->hold;
     if (sub->out || (stream->ready && !stream->putters)) {
         if (!sub->out) {
@@ -520,8 +606,8 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
         return IPC_OK;
     }
-    ipc__sub *giver = richest(stream, sub);
-    if (!giver && !stream->ready) {
+    /* Nobody has anything, also nobody who was asked to give it back already. */
+    if (!stream->untaken && !stream->ready) {
         return ipc__fail_plain(IPC_EEMPTY);
     }
     sub->poll = ipc__call_wait(hold, request->seq, &stream->pollers, POLL_RECALL_MS, IPC_EEMPTY);
@@ -532,9 +618,6 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
-    if (giver) {
-        recall(giver, 1);
-    }
     ipc__stream_pump(stream);
     return IPC_OK;
 }
@@ -552,6 +635,7 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request)
     if (first) {
         /* Deliveries that crossed the answer go back too: the client drops what comes before the REVOKE. */
         give_back(sub, first, 0);
+        withdraw(sub);
         ipc__notify(sub->hold, IPC__OP_REVOKE, first, sub->position);
     }
     ipc__stream_pump(sub->stream);
@@ -592,13 +676,15 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
+    bool unsure = false;
     if (sub->hold->session) {
         learn_taken(sub);
+        unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
-    give_back(sub, 0, end == IPC__END_CRASH);
+    ring_leave(sub); /* learning what was taken may have made it want more */
+    give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);
 }

@@ -176,8 +176,7 @@ static ipc_err queue_join(struct queue *queue, ipc__hold *hold, const ipc__reque
     if (request->fields != 1 || !ipc__read_int(&request->envelope->at, &timeout_ms)) {
         return IPC_EPROTO;
     }
-    /* Puts that wait for room were put as well. */
-    if (queue->unfinished == 0 && !queue->stream.putters) {
+    if (queue->unfinished == 0) {
         ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
         return IPC_OK;
     }
@@ -303,8 +302,8 @@ static void queue_detach(ipc__hold *base, ipc__end end, uint64_t now)
 {
     (void)now;
     struct queue_hold *hold = (struct queue_hold *)base;
-    ipc__source_detach(&hold->source);
     ipc__sub_detach(&hold->sub, end);
+    ipc__source_detach(&hold->source);
 }
 
 static void queue_describe(const ipc__hold *hold, msgpack_packer *packer)
