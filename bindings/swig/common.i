@@ -54,6 +54,8 @@
 %rename(version) ipc_version;
 const char *ipc_version(void);
 
+%rename(attach) from_ticket;
+
 %include "types/msg.i"
 %include "types/conn.i"
 %include "types/queue.i"

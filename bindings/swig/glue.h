@@ -40,8 +40,7 @@ static inline ipc_queue *new_ipc_queue(ipc_conn *conn, const char *name, int mod
     return queue;
 }
 
-static inline ipc_pipe *new_ipc_pipe(ipc_conn *conn, const char *name, int mode, int end, bool simplex,
-                                     ipc_err *failed)
+static inline ipc_pipe *new_ipc_pipe(ipc_conn *conn, const char *name, int mode, int end, bool simplex, ipc_err *failed)
 {
     ipc_pipe_options options = IPC_PIPE_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;

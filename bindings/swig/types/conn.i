@@ -3,7 +3,6 @@
  * Touches the public functions of <ipc/conn.h> and glue.h.
  * Locks nothing: handles may be used from any thread.
  */
-%warnfilter(321) list; /* as methods, names of built-in functions are fine */
 %rename(Conn) ipc_conn;
 typedef struct ipc_conn {
     %extend {

@@ -4,9 +4,8 @@
  * Locks nothing: handles may be used from any thread.
  */
 %rename(Pipe) ipc_pipe;
-%rename(send) ipc_pipe::send_bytes;
-%rename(attach) ipc_pipe::from_ticket;
-%rename(pair) ipc_pipe::both;
+%rename(send) send_bytes;
+%rename(pair) both;
 %newobject ipc_pipe::from_ticket;
 typedef struct ipc_pipe {
     %extend {

@@ -4,8 +4,7 @@
  * Locks nothing: handles may be used from any thread.
  */
 %rename(Queue) ipc_queue;
-%rename(put) ipc_queue::put_bytes;
-%rename(attach) ipc_queue::from_ticket;
+%rename(put) put_bytes;
 %newobject ipc_queue::from_ticket;
 typedef struct ipc_queue {
     %extend {
