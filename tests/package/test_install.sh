@@ -39,8 +39,9 @@ quietly cmake --install "$build" --prefix "$prefix"
 
 echo "pkg-config"
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
+sed -i "s|^prefix=.*|prefix=$prefix|" "$PKG_CONFIG_PATH/libipc.pc"
 # shellcheck disable=SC2046 # flags are words
-"$cc" -o "$work/consumer" "$here/consumer/main.c" $(pkg-config --define-prefix --cflags --libs libipc)
+"$cc" -o "$work/consumer" "$here/consumer/main.c" $(pkg-config --cflags --libs libipc)
 LD_LIBRARY_PATH="$prefix/$libdir" "$work/consumer"
 
 echo "find_package"

@@ -574,8 +574,8 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
         return IPC_OK;
     }
-    ipc__sub *giver = richest(stream, sub);
-    if (!giver && !stream->ready) {
+    /* Nobody has anything, also nobody who was asked to give it back already. */
+    if (!stream->untaken && !stream->ready) {
         return ipc__fail_plain(IPC_EEMPTY);
     }
     sub->poll = ipc__call_wait(hold, request->seq, &stream->pollers, POLL_RECALL_MS, IPC_EEMPTY);
@@ -586,6 +586,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
+    ipc__sub *giver = richest(stream, sub);
     if (giver) {
         recall(giver, 1);
     }
@@ -647,7 +648,6 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     bool unsure = false;
@@ -655,6 +655,7 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
         learn_taken(sub);
         unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
+    ring_leave(sub); /* learning what was taken may have made it want more */
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);
