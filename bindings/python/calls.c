@@ -362,7 +362,7 @@ static PyObject *pipe_pair(PyObject *cls, PyObject *args)
 
 #define FAST(name, function, doc)                                                                                      \
     {                                                                                                                  \
-        name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, doc                                \
+        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc                              \
     }
 
 static PyMethodDef queue_methods[] = {

@@ -86,10 +86,11 @@ PyObject *ipc__py_drain(void)
     Py_RETURN_NONE;
 }
 
-/* The threads that wait do so in the parent. */
+/* The threads that wait do so in the parent, and it is the parent that ends. */
 static void forked(void)
 {
     waiting = 0;
+    exiting = false;
 }
 
 bool ipc__py_wait_init(void)

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 
 import libipc
 import pytest
@@ -220,6 +221,29 @@ def test_processes__a_child_that_exits_flushes(conn, context):
     q = conn.Queue()
     finish(run(context, raise_error, q), 3)
     assert q.get(timeout=PATIENCE) == "before"
+
+
+def leave_a_daemon(q, started):
+    threading.Thread(target=q.get, daemon=True).start()
+    started.put("started")
+
+
+def test_processes__a_child_with_a_daemon_thread_that_waits(conn, context, capfd):
+    q, started = conn.Queue(), conn.Queue()
+    child = run(context, leave_a_daemon, q, started)
+    assert started.get(timeout=PATIENCE) == "started"
+    finish(child)
+    assert capfd.readouterr().err == ""
+
+
+def leave_a_thread(q):
+    threading.Thread(target=put_many, args=(q, 2000)).start()
+
+
+def test_processes__a_childs_threads_may_finish(conn, context):
+    q = conn.Queue()
+    finish(run(context, leave_a_thread, q))
+    assert [q.get(timeout=PATIENCE) for _ in range(2000)] == list(range(2000))
 
 
 def square(value):

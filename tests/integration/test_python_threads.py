@@ -4,6 +4,7 @@ Touches one hub, started by name, and child processes that it interrupts. Locks 
 """
 
 import signal
+import subprocess
 import threading
 import time
 
@@ -217,8 +218,34 @@ print("ready", flush=True)
 
 def test_exit__with_daemon_threads_that_wait(hub, conn):
     name = unique()
-    with script(DAEMON, hub, name) as child:
+    with script(DAEMON, hub, name, stderr=subprocess.PIPE) as child:
         assert child.stdout.readline() == "ready\n"
-        child.wait(PATIENCE)
-    assert child.returncode == 0
+        _out, complaints = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, complaints) == (0, "")
     assert conn.Queue(name).get(timeout=5) == "put before the end"
+
+
+BUSY_DAEMON = """
+import sys, threading, libipc
+conn = libipc.connect(sys.argv[1])
+c1, c2 = conn.Pipe()
+def echo():
+    while True:
+        c2.send(c2.recv())
+def ask():
+    while True:
+        c1.send(1)
+        c1.recv()
+for target in (echo, ask):
+    threading.Thread(target=target, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_exit__with_daemon_threads_at_work(hub):
+    for _ in range(5):
+        with script(BUSY_DAEMON, hub, stderr=subprocess.PIPE) as child:
+            assert child.stdout.readline() == "ready\n"
+            _out, complaints = child.communicate("\n", timeout=PATIENCE)
+        assert (child.returncode, complaints) == (0, "")

@@ -26,6 +26,7 @@ def _end() -> None:
     for thread in threading.enumerate():
         if thread is not current and not thread.daemon:
             thread.join()  # multiprocessing would do so next, and they may still be using their handles
+    _core.drain()
     _conn.close_all()
 
 
