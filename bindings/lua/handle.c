@@ -85,16 +85,10 @@ uint64_t ipc__lua_check_count(lua_State *L, int index)
     return (uint64_t)count;
 }
 
-int ipc__lua_adopt(lua_State *L)
+int ipc__lua_as_joinable(lua_State *L)
 {
-    ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
-    luaL_argexpected(L, handle, 1, "handle");
-    bool joinable = lua_toboolean(L, 3);
-    lua_settop(L, 2);
-    lua_setiuservalue(L, 1, 1);
-    if (joinable && handle->kind == IPC__LUA_QUEUE) {
-        ipc__lua_fill_handle(L, 1, handle->object, IPC__LUA_JOINABLE);
-    }
+    ipc__lua_fill_handle(L, 1, ipc__lua_check_handle(L, 1, IPC__LUA_QUEUE), IPC__LUA_JOINABLE);
+    lua_settop(L, 1);
     return 1;
 }
 

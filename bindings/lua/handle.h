@@ -28,7 +28,7 @@ const char *ipc__lua_check_text(lua_State *L, int index);
 /** The integer of 0 or more at an index, or an error about the argument. */
 uint64_t ipc__lua_check_count(lua_State *L, int index);
 
-/** adopt(handle, owner, joinable) -> handle: the handle keeps its connection alive, and becomes a JoinableQueue. */
-int ipc__lua_adopt(lua_State *L);
+/** as_joinable(queue) -> queue: make its class JoinableQueue. */
+int ipc__lua_as_joinable(lua_State *L);
 
 #endif

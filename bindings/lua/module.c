@@ -28,7 +28,8 @@ static int unpack(lua_State *L)
 
 void ipc__lua_open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"pack", pack}, {"unpack", unpack}, {"adopt", ipc__lua_adopt}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"pack", pack}, {"unpack", unpack}, {"as_joinable", ipc__lua_as_joinable}, {NULL, NULL}};
 
     ipc__lua_open(L);
     luaL_setfuncs(L, functions, 0);

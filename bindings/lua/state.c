@@ -10,9 +10,6 @@
 /* A buffer that a large value has grown is not kept. */
 enum { BUFFER_KEPT_MAX = 256 * 1024 };
 
-/* The user value of a handle: the connection it was opened through, which its collection would close. */
-enum { HANDLE_USER_VALUES = 1 };
-
 /* Its address is the mark of a handle. */
 static const char handle_tag;
 
@@ -53,7 +50,7 @@ ipc__lua_handle *ipc__lua_to_handle(lua_State *L, int index)
 ipc__lua_handle *ipc__lua_push_handle(lua_State *L)
 {
     ipc__lua *own = ipc__lua_get(L);
-    ipc__lua_handle *handle = lua_newuserdatauv(L, sizeof *handle, HANDLE_USER_VALUES);
+    ipc__lua_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = (ipc__lua_handle){.tag = &handle_tag, .own = own, .kind = IPC__LUA_NONE};
     return handle;
 }

@@ -23,12 +23,13 @@ local function clock()
   return file:read("n")
 end
 
-local function asleep(pid)
+-- A process's state: S asleep, Z ended.
+local function state_of(pid)
   local file <close> = assert(io.open(("/proc/%d/stat"):format(pid)))
-  return file:read("a"):match("^.*%) (%a)") == "S"
+  return file:read("a"):match("^.*%) (%a)")
 end
 
--- Start a program, wait until it sleeps in its last call, and press Ctrl-C: what it printed, its code, the seconds it took.
+-- Start a program, wait until it sleeps in its last call, and press Ctrl-C: what it printed, its code, and the seconds.
 local function interrupt(program)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
@@ -46,7 +47,7 @@ local function interrupt(program)
   assert.equal("ready", q:get(PATIENCE))
   local in_a_row = 0
   for _ = 1, PATIENCE / 0.01 do
-    in_a_row = asleep(pid) and in_a_row + 1 or 0
+    in_a_row = state_of(pid) == "S" and in_a_row + 1 or 0
     if in_a_row == 5 then
       break
     end
@@ -54,10 +55,15 @@ local function interrupt(program)
   end
   local pressed = clock()
   os.execute(("kill -INT %d"):format(pid))
+  while state_of(pid) ~= "Z" and clock() - pressed < PATIENCE do
+    q:get(0.01)
+  end
+  local seconds = clock() - pressed
+  os.execute(("kill -KILL %d"):format(pid)) -- only matters if Ctrl-C did not
   local output = pipe:read("a")
   local _, _, code = pipe:close()
   os.remove(path)
-  return output, code, clock() - pressed
+  return output, code, seconds
 end
 
 -- How a wait that never ends is written, in each of the blocking calls.

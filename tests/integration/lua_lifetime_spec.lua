@@ -93,8 +93,17 @@ describe("a handle", function()
   end)
 
   it("keeps its connection", function()
-    local q = assert(assert(ipc.connect(hub_name)):Queue(fresh "kept"))
-    local a, b = assert(assert(ipc.connect(hub_name)):Pipe())
+    local known = setmetatable({}, {__mode = "k"})
+    local function connect()
+      local mine = assert(ipc.connect(hub_name))
+      known[mine] = true
+      return mine
+    end
+    local function open()
+      local a, b = connect():Pipe()
+      return connect():Queue(), a, b
+    end
+    local q, a, b = open()
     for _ = 1, 3 do
       collectgarbage()
     end
@@ -102,6 +111,11 @@ describe("a handle", function()
     assert.equal(1, q:get(PATIENCE))
     a:send(2)
     assert.equal(2, b:recv(PATIENCE))
+    q, a, b = nil, nil, nil -- luacheck: ignore
+    for _ = 1, 3 do
+      collectgarbage()
+    end
+    assert.is_nil(next(known), "a connection is kept though no handle is")
   end)
 
   it("is of no use after its connection is closed", function()
@@ -133,7 +147,8 @@ describe("a connection", function()
     local name = fresh "met"
     local here, there = assert(conn:Queue(name)), assert(other:Queue(name))
     here:put("hello")
-    assert.equal("hello", there:get(PATIENCE))
+    assert.is_true(conn:flush(PATIENCE))
+    assert.equal("hello", there:get(0))
     assert.equal("ipc.Conn: " .. conn:address(), tostring(conn))
   end)
 
@@ -160,11 +175,11 @@ describe("a connection", function()
         assert.equal(1, q:get(PATIENCE))
       end
       collectgarbage()
-      return descriptors()
     end
     come_and_go(2)
-    local before = come_and_go(2)
-    assert.equal(before, come_and_go(10))
+    local before = descriptors()
+    come_and_go(10)
+    eventually(function() return descriptors() <= before end) -- ZeroMQ closes its own behind our backs
   end)
 end)
 

@@ -349,8 +349,13 @@ end)
 
 describe("the module", function()
   it("leaves the global table as it was", function()
-    assert.is_nil(rawget(_G, "swig_type"))
-    assert.is_nil(rawget(_G, "swig_equals"))
+    local program = [[
+      local before = {}
+      for name in pairs(_G) do before[name] = true end
+      require "libipc"
+      for name in pairs(_G) do assert(before[name], name) end
+    ]]
+    assert.is_true(os.execute(("lua5.4 -e '%s'"):format(program)))
   end)
 
   it("can be loaded twice, and values of both are the same kinds", function()

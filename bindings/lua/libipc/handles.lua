@@ -88,10 +88,10 @@ local function open_queue(conn, name, given, joinable)
   name, given = name_and_options(name, given)
   local options = complete(given, QUEUE_OPTIONS)
   local queue, code, detail = core.open_queue(conn, name, choice(options, "mode", MODES), joinable, options.maxsize)
-  if not queue then
-    return nil, code, detail
+  if queue and joinable then
+    core.as_joinable(queue)
   end
-  return core.adopt(queue, conn, joinable)
+  return queue, code, detail
 end
 
 --- The two constructors.
@@ -185,18 +185,10 @@ function handles.open_pipe(conn, name, given)
   name, given = name_and_options(name, given)
   if name ~= nil then
     local options = complete(given, PIPE_OPTIONS)
-    local pipe, code, detail = core.open_pipe(
-      conn, name, choice(options, "mode", MODES), choice(options, "side", SIDES), not options.duplex)
-    if not pipe then
-      return nil, code, detail
-    end
-    return core.adopt(pipe, conn)
+    local mode, side = choice(options, "mode", MODES), choice(options, "side", SIDES)
+    return core.open_pipe(conn, name, mode, side, not options.duplex)
   end
-  local a, b, detail = core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
-  if not a then
-    return nil, b, detail
-  end
-  return core.adopt(a, conn), core.adopt(b, conn)
+  return core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
 end
 
 -- ---- tickets ----
@@ -204,17 +196,18 @@ end
 --- The handle that a ticket stands for, as share() gave it to this or another process. Without a connection, one to the
 --- ticket's own hub.
 function handles.attach(conn, ticket)
-  local handle, code, detail = core.Queue_attach(conn, ticket)
-  local joinable = false
-  if handle then
-    joinable, code, detail = handle:joinable()
-  elseif code == "type" then
-    handle, code, detail = core.Pipe_attach(conn, ticket)
-  end
-  if not handle or joinable == nil then
+  local queue, code, detail = core.Queue_attach(conn, ticket)
+  if code == "type" then
+    return core.Pipe_attach(conn, ticket)
+  elseif not queue then
     return nil, code, detail
   end
-  return core.adopt(handle, conn, joinable)
+  local joinable
+  joinable, code, detail = queue:joinable()
+  if joinable == nil then
+    return nil, code, detail
+  end
+  return joinable and core.as_joinable(queue) or queue
 end
 
 -- ---- connections and hubs ----

@@ -31,14 +31,20 @@
 --
 -- ipc.bin, ipc.array, ipc.map and ipc.timestamp are metatables, too: getmetatable(v) == ipc.bin tells one. Other
 -- metatables are passed over: tables are read raw. Functions, threads, handles and other userdata are refused, and so
--- are tables nested deeper than 32. An integer above 2^63-1 that arrives is a failure ("format"), never a wrap.
--- An extension that only others know (a big integer, a pickle) arrives as an ipc.ext and is sent on unchanged.
+-- are tables nested deeper than 32. Tables keep no order of keys, and a key 1.0 is the key 1. An integer above 2^63-1
+-- that arrives is a failure ("format"), never a wrap. An extension that only others know (a big integer, a pickle)
+-- arrives as an ipc.ext and is sent on unchanged.
 
--- SWIG's runtime puts two functions into the global table. They are of no use here, and others may have theirs.
-local type_before, equals_before = rawget(_G, "swig_type"), rawget(_G, "swig_equals")
+-- SWIG's runtime leaves names in the global table. They are of no use here, and others may have theirs.
+local SWIG_GLOBALS = {"swig_type", "swig_equals", "libipc_core"}
+local before = {}
+for _, name in ipairs(SWIG_GLOBALS) do
+  before[name] = rawget(_G, name)
+end
 local core = require "libipc.core"
-rawset(_G, "swig_type", type_before)
-rawset(_G, "swig_equals", equals_before)
+for _, name in ipairs(SWIG_GLOBALS) do
+  rawset(_G, name, before[name])
+end
 
 local handles = require "libipc.handles"
 local values = require "libipc.values"

@@ -4,6 +4,7 @@
  */
 #include "hub/registry.h"
 
+#include "codec/scan.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -171,6 +172,9 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
     if (name.length == 0 || name.length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
     }
+    if (ipc__utf8_span(name.data, name.length) != name.length) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+    }
     int shown = (int)name.length;
     ipc__object *object;
     HASH_FIND(hh, core->by_name, name.data, name.length, object);
@@ -291,18 +295,27 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
 
 /* ---- unlink, list ---- */
 
-/* Delete an object under its holders: each is told, and its calls are answered. */
-static void object_delete(ipc__object *object)
+static void tell_holders(const ipc__object *object)
 {
-    object->deleting = true;
-    while (object->holds) {
-        ipc__hold *hold = object->holds;
+    ipc__hold *hold;
+    DL_FOREACH(object->holds, hold)
+    {
         if (hold->session) {
             ipc__calls_answer_hold(hold, IPC_EDELETED);
             ipc__calls_drop(hold);
             ipc__notify_end(hold, IPC_EDELETED);
             hold->session->holds[hold->id] = NULL;
         }
+    }
+}
+
+/* Delete an object under its holders: each is told, and its calls are answered. */
+static void object_delete(ipc__object *object)
+{
+    object->deleting = true;
+    tell_holders(object);
+    while (object->holds) {
+        ipc__hold *hold = object->holds;
         DL_DELETE(object->holds, hold);
         object->hold_count--;
         object->ops->detach(hold, IPC__END_CLEAN, object->core->now);

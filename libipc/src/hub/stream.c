@@ -388,6 +388,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     for (; back > 0 && sub->out; back--) {
         give_back(sub, sub->out->prev->position, 0);
     }
+    ring_enter(sub);
 }
 
 /* The consumer that has most to give back, other than one. */
@@ -441,22 +442,29 @@ static void withdraw(ipc__sub *sub)
     }
 }
 
-/* A client that is stopped keeps what it has not taken; it may have taken some and not said so. */
+/* Without asking. Where the lane does not know what is taken, some may have been, and was not said. */
+static void take_back(ipc__sub *sub)
+{
+    if (sub->hold->session->lane->exact) {
+        recall(sub, sub->out_count);
+    } else {
+        give_back(sub, 0, 1);
+    }
+    withdraw(sub);
+    ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
+}
+
+/* A client that is stopped keeps what it has not taken. */
 static void validity_over(ipc__timer *timer, uint64_t now)
 {
     (void)now;
     ipc__sub *sub = (ipc__sub *)((char *)timer - offsetof(ipc__sub, validity));
     ipc__core *core = core_of(sub->stream);
     learn_taken(sub);
-    if (sub->hold->session->lane->exact) {
-        if (sub->out) {
-            recall(sub, sub->out_count);
-        }
-    } else if (sub->out && sub->out->position <= sub->validity_mark) {
-        give_back(sub, 0, 1);
-        withdraw(sub);
-        ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
-    } else if (sub->out) {
+    if (sub->out && sub->out->position <= sub->validity_mark) {
+        take_back(sub);
+    }
+    if (sub->out) {
         sub->validity_mark = sub->position;
         ipc__timer_set(&core->timers, &sub->validity, validity_end(sub));
     }
@@ -519,15 +527,38 @@ static void serve(ipc__stream *stream)
     }
 }
 
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. Whether anything may move now. */
+static bool hurry_polls(ipc__stream *stream)
+{
+    while (stream->pollers && !stream->untaken) {
+        ipc__call_answer(stream->pollers, IPC_EEMPTY);
+    }
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->recalling) {
+            return false;
+        }
+    }
+    ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    uint64_t before = stream->untaken;
+    if (giver) {
+        recall(giver, 1);
+    }
+    return stream->untaken != before;
+}
+
 void ipc__stream_pump(ipc__stream *stream)
 {
     if (stream->object->deleting) {
         return;
     }
-    if (stream->putters) {
-        admit(stream);
-    }
-    serve(stream);
+    do {
+        if (stream->putters) {
+            admit(stream);
+        }
+        serve(stream);
+    } while (stream->pollers && !stream->ready && hurry_polls(stream));
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
@@ -565,6 +596,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         return ipc__fail(IPC_EBUSY, "another POLL of this handle waits");
     }
     learn_taken(sub);
+    ipc__stream_pump(stream); /* that made room */
     ipc__hold *hold = sub->hold;
     if (sub->out || (stream->ready && !stream->putters)) {
         if (!sub->out) {
@@ -586,10 +618,6 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
-    ipc__sub *giver = richest(stream, sub);
-    if (giver) {
-        recall(giver, 1);
-    }
     ipc__stream_pump(stream);
     return IPC_OK;
 }
@@ -648,14 +676,14 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    DL_DELETE(stream->subs, sub);
-    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     bool unsure = false;
     if (sub->hold->session) {
-        learn_taken(sub);
+        learn_taken(sub); /* while it is whole: it may come to want more by that */
         unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
-    ring_leave(sub); /* learning what was taken may have made it want more */
+    ring_leave(sub);
+    DL_DELETE(stream->subs, sub);
+    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);

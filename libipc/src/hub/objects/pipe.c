@@ -49,7 +49,7 @@ static bool may_send(const struct pipe *pipe, int end)
 static void check_end(struct pipe *pipe, int end)
 {
     const ipc__stream *in = &pipe->ends[end].in;
-    if (!gone(&pipe->ends[!end]) || ipc__stream_size(in) || in->putters) {
+    if (pipe->base.deleting || !gone(&pipe->ends[!end]) || ipc__stream_size(in) || in->putters) {
         return;
     }
     ipc__hold *base;

@@ -302,8 +302,8 @@ static void queue_detach(ipc__hold *base, ipc__end end, uint64_t now)
 {
     (void)now;
     struct queue_hold *hold = (struct queue_hold *)base;
-    ipc__source_detach(&hold->source);
     ipc__sub_detach(&hold->sub, end);
+    ipc__source_detach(&hold->source);
 }
 
 static void queue_describe(const ipc__hold *hold, msgpack_packer *packer)

@@ -1,0 +1,467 @@
+/*
+ * The model, what comes out of the hub: every answer, delivery and notice is held against what is due or allowed.
+ * Touches the model. One thread.
+ */
+#include "sim.h"
+#include "sim_peek.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* One operation on its way out. */
+typedef struct emission {
+    sim_world *sim;
+    sim_peer *peer;
+    ipc__head head;
+    ipc_cursor at;
+} emission;
+
+static uint64_t number(emission *out)
+{
+    uint64_t value;
+    if (!ipc__read_uint(&out->at, &value)) {
+        sim_fail(out->sim, "the hub sent operation %u with a field that is no number", out->head.op);
+    }
+    return value;
+}
+
+static int64_t signed_number(emission *out)
+{
+    int64_t value;
+    if (!ipc__read_int(&out->at, &value)) {
+        sim_fail(out->sim, "the hub sent operation %u with a field that is no number", out->head.op);
+    }
+    return value;
+}
+
+static sim_hold *hold_of(sim_peer *peer, uint32_t handle, const char *what)
+{
+    sim_hold *hold = handle < SIM_HANDLES ? peer->mirror.holds[handle] : NULL;
+    if (!hold) {
+        sim_fail(peer->sim, "%s for handle %u of session %u, which is not open", what, handle, peer->number);
+    }
+    return hold;
+}
+
+/* ---- answers with fields ---- */
+
+static void opened(emission *out, const sim_request *request)
+{
+    sim_world *sim = out->sim;
+    sim_object *object = sim->model.now.opening;
+    if (!object) {
+        object = malloc(sizeof *object);
+        if (!object) {
+            sim_fail(sim, "the simulator ran out of memory");
+        }
+        *object = sim->model.now.fresh;
+        sim->model.now.fresh.name = NULL;
+        object->streams[0] = (sim_stream){.object = object, .end = 0};
+        object->streams[1] = (sim_stream){.object = object, .end = 1};
+        DL_APPEND(sim->model.objects, object);
+    }
+    sim_hold *hold = sim_hold_add(sim, object, out->peer, request->handle, sim->model.now.end);
+    sim_pin *pin = sim->model.now.pin;
+    if (pin && pin->expires == IPC__NEVER) {
+        pin->expires = sim->now + UINT64_C(60) * IPC__US_PER_S;
+    }
+    object->core = out->peer->session->holds[request->handle]->object;
+    uint64_t maxsize = UINT64_MAX;
+    uint64_t end = UINT64_MAX;
+    bool joinable = false;
+    bool simplex = false;
+    bool present;
+    bool readable = ipc__option_uint(out->at, "maxsize", &maxsize, &present) &&
+                    ipc__option_uint(out->at, "end", &end, &present) &&
+                    ipc__option_bool(out->at, "joinable", &joinable, &present) &&
+                    ipc__option_bool(out->at, "simplex", &simplex, &present);
+    bool right = object->pipe ? end == (uint64_t)hold->end + 1 && simplex == object->simplex
+                              : maxsize == object->maxsize && joinable == object->joinable;
+    if (!readable || !right) {
+        sim_fail(sim, "OPEN was answered with options that are not the object's");
+    }
+}
+
+static void pinned(emission *out, const sim_request *request)
+{
+    ipc__bytes bytes;
+    sim_pin *pin = calloc(1, sizeof *pin);
+    if (!pin || !ipc__read_bin(&out->at, &bytes) || bytes.length != SIM_PIN_SIZE) {
+        sim_fail(out->sim, "PIN was answered without a pin");
+    }
+    memcpy(pin->bytes, bytes.data, SIM_PIN_SIZE);
+    pin->owner = out->peer;
+    pin->expires = IPC__NEVER;
+    pin->hold = sim_hold_add(out->sim, request->hold->object, NULL, 0, request->hold->end);
+    DL_APPEND(out->sim->model.pins, pin);
+}
+
+static void sized(emission *out, const sim_request *request)
+{
+    const sim_object *object = request->hold->object;
+    const sim_stream *stream = &object->streams[0];
+    uint64_t parked = sim_peek_parked(sim_peek_stream(object->core, 0));
+    uint64_t size = stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - parked;
+    uint64_t expected[3] = {size, object->maxsize, object->joinable ? sim_live(stream) : 0};
+    for (int i = 0; i < 3; i++) {
+        uint64_t told = number(out);
+        if (told != expected[i]) {
+            sim_fail(out->sim, "SIZE was answered with %" PRIu64 " for %" PRIu64 " (field %d)", told, expected[i], i);
+        }
+    }
+}
+
+static void listed(emission *out)
+{
+    uint32_t told;
+    uint32_t named = 0;
+    const sim_object *object;
+    DL_FOREACH(out->sim->model.objects, object)
+    {
+        named += object->name != NULL;
+    }
+    if (!ipc__read_array(&out->at, &told) || told != named) {
+        sim_fail(out->sim, "LIST names %u objects of %u", told, named);
+    }
+}
+
+/* ---- answers ---- */
+
+static void check_time(const emission *out, const sim_request *request)
+{
+    if (request->timeout_ms < 0 || out->sim->now < request->entered + (uint64_t)request->timeout_ms * SIM_MS) {
+        sim_fail(out->sim, "request %" PRIu64 " of session %u timed out before its time", request->seq,
+                 out->peer->number);
+    }
+}
+
+static void put_waited(const emission *out, const sim_request *request, int64_t code)
+{
+    if (code == IPC_OK && request->item->state == SIM_WAITING) {
+        sim_item_move(request->item, SIM_HELD);
+    }
+    if (code == IPC_EFULL) {
+        const sim_object *object = request->hold->object;
+        check_time(out, request);
+        if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
+            sim_fail(out->sim, "PUT_WAIT was refused although there is room");
+        }
+    }
+}
+
+static void polled(const emission *out, const sim_request *request, int64_t code)
+{
+    const sim_stream *stream = sim_incoming(request->hold);
+    uint64_t got = sim_out_count(request->hold);
+    if (code == IPC_OK && got == 0) {
+        sim_fail(out->sim, "POLL was answered with success and no delivery");
+    }
+    if (code == IPC_EEMPTY && (got || sim_peek_stream(stream->object->core, stream->end)->ready)) {
+        sim_fail(out->sim, "POLL was answered with nothing although there is something");
+    }
+}
+
+static void joined(const emission *out, const sim_request *request, int64_t code)
+{
+    if (code == IPC_OK && sim_live(&request->hold->object->streams[0])) {
+        sim_fail(out->sim, "JOIN was answered while %" PRIu64 " items are not done",
+                 sim_live(&request->hold->object->streams[0]));
+    }
+    if (code == IPC_ETIMEOUT) {
+        check_time(out, request);
+    }
+}
+
+/* An answer that the model did not know in advance. */
+static void undecided(const emission *out, const sim_request *request, int64_t code)
+{
+    static const struct {
+        ipc_err good, bad;
+    } allowed[] = {
+        [IPC__OP_PUT_WAIT] = {IPC_OK, IPC_EFULL},
+        [IPC__OP_POLL] = {IPC_OK, IPC_EEMPTY},
+        [IPC__OP_DONE_ANY] = {IPC_EUNFINISHED, IPC_EUNFINISHED},
+        [IPC__OP_JOIN] = {IPC_OK, IPC_ETIMEOUT},
+    };
+    if (code != allowed[request->op].good && code != allowed[request->op].bad) {
+        sim_fail(out->sim, "request %" PRIu64 " of session %u (op %u) was answered with %" PRId64, request->seq,
+                 out->peer->number, request->op, code);
+    }
+    if (!request->hold) {
+        return; /* of a session that ends: nobody reads it */
+    }
+    if (request->op == IPC__OP_POLL) {
+        polled(out, request, code);
+    } else if (request->op == IPC__OP_JOIN) {
+        joined(out, request, code);
+    } else if (request->op == IPC__OP_DONE_ANY) {
+        check_time(out, request);
+    }
+}
+
+static void answered_ok(emission *out, const sim_request *request)
+{
+    switch (request->op) {
+    case IPC__OP_OPEN:
+        opened(out, request);
+        break;
+    case IPC__OP_PIN:
+        pinned(out, request);
+        break;
+    case IPC__OP_SIZE:
+        sized(out, request);
+        break;
+    case IPC__OP_LIST:
+        listed(out);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_reply(emission *out)
+{
+    int64_t code = signed_number(out);
+    sim_request *request = sim_request_of(out->sim, out->peer, out->head.seq);
+    if (!request || request->handle != out->head.handle) {
+        sim_fail(out->sim, "an answer to request %" PRIu64 " of session %u, which waits for none", out->head.seq,
+                 out->peer->number);
+    }
+    if (request->decided && request->code != code) {
+        sim_fail(out->sim, "request %" PRIu64 " of session %u (op %u) was answered with %" PRId64 ", not %d",
+                 out->head.seq, out->peer->number, request->op, code, request->code);
+    }
+    if (!request->decided) {
+        undecided(out, request, code);
+    }
+    if (request->op == IPC__OP_PUT_WAIT && !request->decided) {
+        put_waited(out, request, code);
+    }
+    if (code == IPC_OK) {
+        answered_ok(out, request);
+    }
+    sim_request_drop(out->sim, request);
+}
+
+/* ---- notices ---- */
+
+static void on_fail(emission *out)
+{
+    int64_t code = signed_number(out);
+    const ipc__head *head = &out->sim->model.now.head;
+    if (out->peer != out->sim->model.now.peer || out->head.seq != head->seq || code != out->sim->model.now.fail) {
+        sim_fail(out->sim, "operation %" PRIu64 " of session %u was refused with %" PRId64 ", not %d", out->head.seq,
+                 out->peer->number, code, out->sim->model.now.fail);
+    }
+    out->sim->model.now.fail = IPC_OK;
+}
+
+static void on_end(emission *out)
+{
+    sim_world *sim = out->sim;
+    int64_t code = signed_number(out);
+    sim_hold *hold = hold_of(out->peer, out->head.handle, "an END");
+    if (code == IPC_EDELETED) {
+        if (!hold->end_due) {
+            sim_fail(sim, "session %u was told that handle %u is deleted", out->peer->number, hold->handle);
+        }
+        hold->end_due = false;
+        return;
+    }
+    if (code != IPC_EEOF || !hold->object->pipe || hold->ended || !sim_end_gone(hold->object, !hold->end) ||
+        sim_live(sim_incoming(hold))) {
+        sim_fail(sim, "session %u, handle %u: END %" PRId64 " before everything is read and the other end gone",
+                 out->peer->number, hold->handle, code);
+    }
+    hold->ended = true;
+}
+
+/* The hub takes back alone what a client has kept too long. */
+static void taken_back(const emission *out, sim_hold *hold)
+{
+    sim_world *sim = out->sim;
+    hold->window = 0;
+    if (out->peer->lane == SIM_IMMEDIATE) {
+        return; /* it was recalled, and nothing is in doubt */
+    }
+    uint64_t oldest = UINT64_MAX;
+    const sim_item *item;
+    DL_FOREACH(sim_incoming(hold)->items, item)
+    {
+        if (item->state == SIM_OUT && item->hold == hold && item->delivered_at < oldest) {
+            oldest = item->delivered_at;
+        }
+    }
+    if (sim->model.now.peer || oldest == UINT64_MAX || sim->now < oldest + sim->core.validity * 3 / 2) {
+        sim_fail(sim, "session %u, handle %u: deliveries were taken back while they were valid", out->peer->number,
+                 hold->handle);
+    }
+    sim_give_back(hold, 0, 1);
+}
+
+static void on_revoke(emission *out)
+{
+    uint64_t first = number(out);
+    uint64_t last = number(out);
+    sim_hold *hold = hold_of(out->peer, out->head.handle, "a REVOKE");
+    if (last != hold->position) {
+        sim_fail(out->sim, "REVOKE up to position %" PRIu64 " of %" PRIu64, last, hold->position);
+    }
+    if (first == 0) {
+        taken_back(out, hold);
+        return;
+    }
+    if (out->sim->model.now.peer != out->peer || out->sim->model.now.first != first) {
+        sim_fail(out->sim, "REVOKE from position %" PRIu64 ", and nobody gave that back", first);
+    }
+    out->sim->model.now.first = 0;
+}
+
+static void on_credit(emission *out)
+{
+    uint64_t credits = number(out);
+    sim_hold *hold = hold_of(out->peer, out->head.handle, "a CREDIT");
+    if (credits == 0 || hold->object->maxsize == 0) {
+        sim_fail(out->sim, "%" PRIu64 " credits for a queue of maxsize %" PRIu64, credits, hold->object->maxsize);
+    }
+    hold->promised += credits;
+}
+
+void sim_model_sent(sim_peer *peer, const void *op, size_t length)
+{
+    emission out = {.sim = peer->sim, .peer = peer};
+    ipc__envelope envelope = {.at = {op, (const unsigned char *)op + length}};
+    if (!ipc__envelope_next(&envelope, &out.head)) {
+        sim_fail(peer->sim, "the hub sent a broken operation");
+    }
+    out.at = envelope.at;
+    sim_say(peer->sim, "hub > %u: op %u handle %u seq %" PRIu64, peer->number, out.head.op, out.head.handle,
+            out.head.seq);
+    switch (out.head.op) {
+    case IPC__OP_REPLY:
+        on_reply(&out);
+        break;
+    case IPC__OP_FAIL:
+        on_fail(&out);
+        break;
+    case IPC__OP_END:
+        on_end(&out);
+        break;
+    case IPC__OP_REVOKE:
+        on_revoke(&out);
+        break;
+    case IPC__OP_CREDIT:
+        on_credit(&out);
+        break;
+    case IPC__OP_UNCREDIT:
+        hold_of(peer, out.head.handle, "an UNCREDIT");
+        break;
+    default:
+        sim_fail(peer->sim, "the hub sent operation %u", out.head.op);
+    }
+}
+
+/* ---- deliveries ---- */
+
+static bool polls(const sim_world *sim, const sim_hold *hold)
+{
+    const sim_request *request;
+    DL_FOREACH(sim->model.requests, request)
+    {
+        if (request->hold == hold && request->op == IPC__OP_POLL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was put first comes first, unless it was given back in between. */
+static void check_order(sim_world *sim, sim_hold *hold, const sim_item *item)
+{
+    if (item->returned) {
+        return;
+    }
+    uint64_t *last = &hold->last[item->producer];
+    if (item->id < *last) {
+        sim_fail(sim, "session %u, handle %u: item %" PRIu64 " of producer %u comes behind item %" PRIu64,
+                 hold->peer->number, hold->handle, item->id, item->producer, *last);
+    }
+    *last = item->id;
+}
+
+/* An item that was given back is older than what was never delivered, and than what was put later. */
+static void check_overtaken(sim_world *sim, const sim_item *delivered)
+{
+    const sim_item *item;
+    if (sim->model.now.ending) {
+        return; /* whose items return one after the other */
+    }
+    DL_FOREACH(delivered->stream->items, item)
+    {
+        if (item->state == SIM_HELD && item->seq && item->seq < delivered->seq) {
+            sim_fail(sim, "item %" PRIu64 " was delivered before item %" PRIu64 ", which is ready and older",
+                     delivered->id, item->id);
+        }
+    }
+}
+
+void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
+{
+    sim_world *sim = peer->sim;
+    sim_hold *hold = hold_of(peer, handle, "a delivery");
+    sim_item *item = sim_item_of(sim, sim_value_read(sim, ipc__item_bytes(core)));
+    sim_say(sim, "hub > %u: delivers item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, item->id,
+            core->attempt, handle, core->position);
+    if (item->state != SIM_HELD || item->stream != sim_incoming(hold)) {
+        sim_fail(sim, "session %u, handle %u: a delivery of item %" PRIu64 ", which is not there to be had (state %d)",
+                 peer->number, handle, item->id, item->state);
+    }
+    if (core->attempt != item->attempt || (item->seq && item->seq != core->seq) ||
+        core->position != hold->position + 1) {
+        sim_fail(sim, "item %" PRIu64 " comes as seq %" PRIu64 " attempt %u position %" PRIu64 ", not %" PRIu64
+                 " %u %" PRIu64, item->id, core->seq, core->attempt, core->position, item->seq, item->attempt,
+                 hold->position + 1);
+    }
+    if (hold->ended || (!sim_demands(hold, sim->now) && !polls(sim, hold))) {
+        sim_fail(sim, "session %u, handle %u: a delivery that it did not ask for", peer->number, handle);
+    }
+    item->seq = core->seq;
+    check_order(sim, hold, item);
+    sim_item_move(item, SIM_OUT);
+    item->hold = hold;
+    item->position = ++hold->position;
+    item->delivered_at = sim->now;
+    check_overtaken(sim, item);
+}
+
+/* ---- recalls ---- */
+
+void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count)
+{
+    sim_say(peer->sim, "hub > %u: recalls %u of handle %u", peer->number, count, handle);
+    const sim_hold *hold = hold_of(peer, handle, "a RECALL");
+    if (count == 0 || count > sim_out_count(hold)) {
+        sim_fail(peer->sim, "the hub recalls %u deliveries of %" PRIu64, count, sim_out_count(hold));
+    }
+}
+
+void sim_model_recalled(sim_peer *peer, uint32_t handle, uint64_t count)
+{
+    sim_hold *hold = hold_of(peer, handle, "a RECALL");
+    for (uint64_t position = hold->position; position > 0 && count > 0; position--) {
+        sim_item *item = sim_out_at(hold, position);
+        if (item) {
+            sim_item_return(item, 0);
+            count--;
+        }
+    }
+}
+
+void sim_model_taken(sim_peer *peer, uint32_t handle, uint64_t position)
+{
+    sim_hold *hold = peer->mirror.holds[handle];
+    if (hold) {
+        sim_take(hold, position);
+    }
+}

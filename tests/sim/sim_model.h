@@ -1,0 +1,197 @@
+/*
+ * The model: what a hub must do, kept by watching what goes in and what comes out. It knows every item from the moment
+ * its put enters the hub, and fails the run as soon as the hub does what it must not.
+ * Touches its own state. One thread.
+ */
+#ifndef SIM_MODEL_H
+#define SIM_MODEL_H
+
+typedef struct sim_item sim_item;
+typedef struct sim_stream sim_stream;
+typedef struct sim_object sim_object;
+typedef struct sim_hold sim_hold;
+typedef struct sim_request sim_request;
+typedef struct sim_pin sim_pin;
+
+/* Where an item is. */
+typedef enum sim_state {
+    SIM_WAITING, /* its PUT_WAIT has no answer yet: not accepted */
+    SIM_HELD,    /* the hub's: ready, or parked */
+    SIM_OUT,     /* delivered, and not known to be taken */
+    SIM_LEASED,  /* taken, of a joinable queue, and not done */
+    SIM_GONE,    /* taken, done, refused, or deleted with its object */
+} sim_state;
+
+struct sim_item {
+    uint64_t id;
+    sim_stream *stream;
+    unsigned producer; /* the session that put it */
+    size_t length;
+    sim_state state;
+    uint64_t seq; /* the hub's number; 0: not told yet */
+    uint32_t attempt;
+    bool returned;          /* it was given back once: its place in the order is free */
+    uint64_t truly_taken;   /* the attempts at which clients took it: a bit each */
+    sim_hold *hold;         /* SIM_OUT: to whom */
+    uint64_t position;      /* ... and its place there */
+    uint64_t delivered_at;
+    unsigned lessee;        /* SIM_LEASED: the session; 0: it has ended cleanly */
+    sim_item *prev, *next;  /* in the stream, by arrival */
+    sim_item *older, *newer; /* SIM_LEASED: in the object, by time of taking */
+};
+
+struct sim_stream {
+    sim_object *object;
+    int end; /* that reads it; a queue's is 0 */
+    sim_item *items; /* WAITING to LEASED */
+    uint64_t counts[SIM_GONE + 1];
+    uint64_t kept;    /* after the step before: items and credits that count against maxsize */
+    uint64_t revoked; /* leases revoked in this step: they need no room */
+};
+
+struct sim_object {
+    char *name; /* NULL: none */
+    bool pipe, joinable, simplex;
+    uint64_t maxsize;
+    bool met[2];
+    bool dying; /* it is being unlinked in this step */
+    sim_stream streams[2];
+    sim_hold *holds;
+    sim_item *leases;
+    ipc__object *core;
+    sim_object *prev, *next;
+};
+
+struct sim_hold {
+    sim_object *object;
+    sim_peer *peer; /* NULL: a pin's */
+    uint32_t handle;
+    int end;
+    uint64_t position;
+    uint64_t window;
+    uint64_t demand_until;
+    uint64_t promised; /* credits that the hub may still think it has given */
+    bool ended;        /* the end of file was told */
+    bool end_due;      /* ... or, while the object is unlinked, must be */
+    uint64_t last[SIM_SESSIONS_MAX + 1]; /* per producer: the newest item delivered for the first time */
+    sim_hold *prev, *next;
+};
+
+/* A request that entered the hub and has no answer yet. */
+struct sim_request {
+    sim_peer *peer;
+    uint32_t handle;
+    ipc__op op;
+    uint64_t seq;
+    uint64_t entered;
+    int64_t timeout_ms;
+    sim_hold *hold;
+    sim_item *item; /* a PUT_WAIT's */
+    bool decided;   /* it must be answered in this step, with this code */
+    ipc_err code;
+    sim_request *prev, *next;
+};
+
+struct sim_pin {
+    unsigned char bytes[SIM_PIN_SIZE];
+    sim_hold *hold;
+    sim_peer *owner;
+    uint64_t expires; /* IPC__NEVER: it was not used yet */
+    sim_pin *prev, *next;
+};
+
+/* What the model knows of a session. */
+typedef struct sim_mirror {
+    sim_hold *holds[SIM_HANDLES];
+} sim_mirror;
+
+typedef struct sim_model {
+    sim_object *objects;
+    sim_request *requests;
+    sim_pin *pins;
+    sim_item **items; /* by id - 1 */
+    size_t item_capacity;
+    struct {
+        sim_peer *peer; /* whose operation is processed; NULL: none */
+        ipc__head head;
+        ipc_err fail;   /* the FAIL that is due; IPC_OK: none */
+        uint64_t first; /* a RECALLED's: a REVOKE is due; 0: none */
+        sim_object *opening; /* what an OPEN is for; NULL: a new one */
+        sim_object fresh;    /* ... of this kind */
+        int end;
+        sim_pin *pin;     /* through which it opens */
+        sim_peer *ending; /* this session ends now */
+    } now;
+} sim_model;
+
+/* ---- values: they name their item (sim_model.c) ---- */
+
+void sim_value_write(unsigned char *value, size_t length, uint64_t item);
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value);
+
+/* ---- what enters (sim_enter.c) ---- */
+
+/* An operation, before the core processes it, and when it has. */
+void sim_model_enter(sim_peer *peer, ipc__envelope envelope);
+void sim_model_left(sim_world *sim);
+
+/* ---- what comes out (sim_emit.c) ---- */
+
+void sim_model_sent(sim_peer *peer, const void *op, size_t length);
+void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *item);
+void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count);
+void sim_model_recalled(sim_peer *peer, uint32_t handle, uint64_t count);
+void sim_model_taken(sim_peer *peer, uint32_t handle, uint64_t position);
+
+/* ---- the rest (sim_model.c) ---- */
+
+/* A session ends: before the core knows, and after. */
+void sim_model_end(sim_peer *peer, ipc__end end);
+void sim_model_ended(sim_peer *peer);
+
+/* A fork: the child has the parent's handles. */
+void sim_model_forked(sim_peer *parent, sim_peer *child, const bool *handles);
+
+/* Pins that are over by now; before time passes. */
+void sim_model_expire(sim_world *sim, uint64_t now);
+
+/* A client has taken an item: the truth, of which the hub may never hear. */
+void sim_model_truly_taken(sim_peer *peer, uint64_t item, uint32_t attempt);
+
+void sim_model_free(sim_world *sim);
+
+/* Parts that the model's files share. */
+sim_item *sim_item_of(sim_world *sim, uint64_t id);
+sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length, sim_state state);
+void sim_item_move(sim_item *item, sim_state state);
+void sim_item_return(sim_item *item, uint32_t raise);
+sim_item *sim_out_at(const sim_hold *hold, uint64_t position);
+uint64_t sim_out_count(const sim_hold *hold);
+sim_stream *sim_incoming(const sim_hold *hold); /* what a hold reads */
+sim_stream *sim_outgoing(const sim_hold *hold); /* what it puts into */
+uint64_t sim_live(const sim_stream *stream);    /* accepted and not done */
+unsigned sim_holders(const sim_object *object, int end);
+bool sim_end_gone(const sim_object *object, int end);
+bool sim_receives(const sim_object *object, int end);
+bool sim_demands(const sim_hold *hold, uint64_t now);
+void sim_take(sim_hold *hold, uint64_t position);
+void sim_finish(sim_item *item);
+void sim_give_back(sim_hold *hold, uint64_t first, uint32_t raise);
+sim_object *sim_object_named(sim_world *sim, ipc__bytes name);
+void sim_object_free(sim_world *sim, sim_object *object);
+sim_hold *sim_hold_add(sim_world *sim, sim_object *object, sim_peer *peer, uint32_t handle, int end);
+void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end);
+sim_request *sim_request_of(sim_world *sim, const sim_peer *peer, uint64_t seq);
+void sim_request_drop(sim_world *sim, sim_request *request);
+void sim_request_decide(sim_world *sim, sim_request *request, ipc_err code);
+uint64_t sim_waiting(const sim_world *sim, const sim_object *object, ipc__op op); /* undecided ones */
+void sim_pin_drop(sim_world *sim, sim_pin *pin);
+
+/* ---- the check of everything, after each step (sim_check.c) ---- */
+
+void sim_check(sim_world *sim);
+
+/* When nothing is on its way any more, and all that could happen in time has. */
+void sim_check_quiet(sim_world *sim);
+
+#endif
