@@ -12,8 +12,9 @@
 
 enum {
     REBALANCE_US = 2000,    /* how long somebody starves before others give back */
-    POLL_RECALL_MS = 10,    /* how long a POLL waits for others to give back */
-    FULL_RECALL_MS = 10,    /* how long a put without patience waits for credits to come back */
+    /* Used up only where the other side is stopped or starved of processor time: otherwise it answers at once. */
+    POLL_RECALL_MS = 200, /* how long a POLL waits for others to give back */
+    FULL_RECALL_MS = 200, /* how long a put without patience waits for credits to come back */
     STREAK_US = 5000,       /* puts closer than this are a sustained stream */
     GRANT_MAX = 4096,       /* credits of one grant */
 };
