@@ -153,7 +153,8 @@ static void say_bye(ipc_conn *conn)
         }
     }
     ipc__op_begin(conn, IPC__OP_BYE, 0, 0);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL);
+    ipc_wait_hooks quiet;
+    const ipc_wait_hooks *hooks = ipc__wait_quietly(&quiet);
     ipc__pending pending;
     ipc_err err = ipc__conn_call(conn, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
     ipc__buf_free(&pending.reply);
@@ -167,8 +168,9 @@ static void shut(ipc_conn *conn)
 {
     pthread_mutex_lock(&conn->lock);
     while (conn->connecting) {
-        pthread_cond_wait(&conn->changed, &conn->lock);
+        ipc__conn_await_change(conn);
     }
+    conn->closing = true;
     if (conn->state == IPC__CONN_LIVE) {
         say_bye(conn);
     }
@@ -180,9 +182,7 @@ static void shut(ipc_conn *conn)
         ipc__conn_wake(conn);
         ipc__conn_stop_thread(conn);
         while (conn->driving) {
-            conn->followers++;
-            pthread_cond_wait(&conn->changed, &conn->lock);
-            conn->followers--;
+            ipc__conn_await_change(conn);
         }
         ipc__conn_drop_link(conn);
         if (conn->heir_control >= 0) {

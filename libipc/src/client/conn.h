@@ -55,6 +55,7 @@ struct ipc_conn {
     ipc__conn_state state;
     unsigned generation; /* of sessions; a handle of an older one must be opened again */
     bool connecting;
+    bool closing; /* the goodbye is said: the hub may be gone for us before we are */
     ipc__link *link;
     int control; /* the lifeline; -1: a remote hub */
     ipc__welcome welcome;
@@ -168,6 +169,12 @@ ipc_err ipc__conn_lost(const ipc_conn *conn);
  * session ended.
  */
 ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
+
+/* From now on nothing interrupts this thread's waits, until the hooks that it returns are set again. */
+const ipc_wait_hooks *ipc__wait_quietly(ipc_wait_hooks *quiet);
+
+/* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
+void ipc__conn_await_change(ipc_conn *conn);
 
 /* Process what came, without waiting. Whether anything did. */
 bool ipc__conn_pump(ipc_conn *conn);

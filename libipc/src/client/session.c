@@ -90,7 +90,8 @@ static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
 {
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_CANCEL, 0, 1);
     msgpack_pack_uint64(&packer, pending->seq);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL); /* nothing interrupts this wait: it is short */
+    ipc_wait_hooks quiet;
+    const ipc_wait_hooks *hooks = ipc__wait_quietly(&quiet); /* nothing interrupts this wait: it is short */
     ipc_err err = ipc__conn_wait(conn, is_done, pending, ipc__deadline(ipc__now(), LATE_MS));
     ipc_set_wait_hooks(hooks);
     if (err == IPC_ETIMEOUT) {

@@ -29,6 +29,13 @@ const ipc_wait_hooks *ipc_set_wait_hooks(const ipc_wait_hooks *set)
     return before;
 }
 
+const ipc_wait_hooks *ipc__wait_quietly(ipc_wait_hooks *quiet)
+{
+    *quiet = hooks ? *hooks : (ipc_wait_hooks){0};
+    quiet->interrupted = NULL;
+    return ipc_set_wait_hooks(quiet);
+}
+
 void ipc__sleep_begin(void)
 {
     if (hooks && hooks->before) {
@@ -156,9 +163,20 @@ ipc_err ipc__conn_lost(const ipc_conn *conn)
                      conn->address.text);
 }
 
+void ipc__conn_await_change(ipc_conn *conn)
+{
+    conn->followers++;
+    ipc__sleep_begin();
+    pthread_cond_wait(&conn->changed, &conn->lock);
+    conn->followers--;
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+}
+
 static ipc_err ended(const ipc_conn *conn, unsigned generation)
 {
-    if (conn->state == IPC__CONN_CLOSED) {
+    if (conn->state == IPC__CONN_CLOSED || (conn->state == IPC__CONN_LOST && conn->closing)) {
         return ipc__fail_plain(IPC_ECLOSED);
     }
     if (conn->state != IPC__CONN_LIVE || conn->generation != generation) {
