@@ -12,12 +12,14 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from command_support import PATIENCE, Hub, Library, eventually, finish, lines, run_dir, unique, values
 
 ITEMS = list(range(1, 8))
 JOINABLE = ("--joinable",)
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "command.md"
 
 
 @pytest.fixture
@@ -466,3 +468,18 @@ def test_progress__nowhere_else(hub):
     while time.monotonic() < end:
         child.stdin.write("1\n" * 100)
     assert finish(child) == (0, "", "")
+
+
+# ---- the document ----
+
+
+def examples():
+    """The commands of the document's examples, each with what it prints."""
+    for block in re.findall(r"^```console\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        yield [part.partition("\n")[::2] for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example[0][0][:40])
+def test_document__example(hub, example):
+    for command, output in example:
+        assert hub.shell(f"{{ {command}; }} 2>&1").stdout == output
