@@ -14,7 +14,7 @@
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
-    LINGER_US = 3000,        /* the library's thread leaves driving to callers for so long after one did */
+    LINGER_US = 8000,        /* (more than the coarse clock may lag) the library's thread leaves driving to callers for so long after one did */
     TICK_US = 1000,          /* how often it looks meanwhile */
     PING_SHARE = 3,          /* pings in a remote session's time of silence */
     THREAD_STACK = 256 * 1024,
@@ -178,7 +178,7 @@ static bool interrupted(ipc_conn *conn)
     return stop;
 }
 
-ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
 {
     unsigned generation = conn->generation;
     uint64_t look_up = hooks && hooks->interrupted ? ipc__now() + LOOK_UP_US : IPC__NEVER;
@@ -188,7 +188,7 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
     }
     for (;;) {
         if (done(arg)) {
-            break;
+            return IPC_OK;
         }
         ipc_err err = ended(conn, generation);
         if (err) {
@@ -213,10 +213,29 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
             }
         }
     }
+}
+
+ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    ipc_err err = wait_until(conn, done, arg, deadline);
+    /* Somebody must drive on: one of those who follow, or the library's thread. */
     if (conn->followers && !conn->driving) {
-        pthread_cond_broadcast(&conn->changed); /* one of them drives on */
+        pthread_cond_broadcast(&conn->changed);
+    } else if (!conn->driving) {
+        ipc__conn_kick(conn);
     }
-    return IPC_OK;
+    return err;
+}
+
+ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    const ipc_wait_hooks *heard = hooks;
+    ipc_wait_hooks deaf = heard ? *heard : (ipc_wait_hooks){0};
+    deaf.interrupted = NULL;
+    hooks = heard ? &deaf : NULL;
+    ipc_err err = ipc__conn_wait(conn, done, arg, deadline);
+    hooks = heard;
+    return err;
 }
 
 ipc_err ipc__wait_fd(int fd, uint64_t deadline)
@@ -309,7 +328,7 @@ static void *thread_main(void *self)
                 ipc__conn_wake(conn);
             }
             uint64_t tick = now + TICK_US;
-            conn->kicked = true; /* it looks soon anyway */
+            conn->kicked = conn->busy; /* what gathers until the next look may wait for it, or not */
             park(conn, due < tick ? due : tick);
         } else if (conn->driving) {
             park(conn, due);
