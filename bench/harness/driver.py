@@ -140,7 +140,8 @@ class Stage:
     def script(self, name, *args):
         """Start one of the scripts."""
         path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
-        return self.start("lua5.4" if name.endswith(".lua") else sys.executable, path, *args)
+        interpreter = os.environ.get("LUA", "lua5.4") if name.endswith(".lua") else sys.executable
+        return self.start(interpreter, path, *args)
 
     def hub_pid(self):
         """The process that holds the hub's lock; None when there is no hub."""

@@ -25,7 +25,7 @@ here=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
-unset LIBIPC_HUB LD_LIBRARY_PATH PYTHONPATH LUA_PATH LUA_CPATH
+unset LIBIPC_HUB LD_LIBRARY_PATH PKG_CONFIG_PATH PYTHONPATH LUA_PATH LUA_CPATH
 
 # Say nothing unless it fails.
 quietly() {
