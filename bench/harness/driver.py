@@ -140,7 +140,10 @@ class Stage:
     def script(self, name, *args):
         """Start one of the scripts."""
         path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
-        interpreter = os.environ.get("LUA", "lua5.4") if name.endswith(".lua") else sys.executable
+        if name.endswith(".lua"):
+            interpreter = os.environ.get("LUA", "lua5.4")
+        else:
+            interpreter = os.environ.get("PYTHON", sys.executable)
         return self.start(interpreter, path, *args)
 
     def hub_pid(self):
