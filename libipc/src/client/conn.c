@@ -153,12 +153,14 @@ static void say_bye(ipc_conn *conn)
         }
     }
     ipc__op_begin(conn, IPC__OP_BYE, 0, 0);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL);
     ipc__pending pending;
-    ipc_err err = ipc__conn_call(conn, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
+    ipc__pending_add(conn, &pending);
+    ipc__conn_wait_deaf(conn, ipc__pending_done, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
+    if (!pending.done) {
+        DL_DELETE(conn->pending, &pending);
+    }
     ipc__buf_free(&pending.reply);
-    ipc_set_wait_hooks(hooks);
-    if (err) {
+    if (!pending.done || pending.err) {
         ipc__log(IPC_LOG_WARN, "the hub at %s did not answer the goodbye", conn->address.text);
     }
 }
@@ -169,10 +171,11 @@ static void shut(ipc_conn *conn)
     while (conn->connecting) {
         pthread_cond_wait(&conn->changed, &conn->lock);
     }
-    if (conn->state == IPC__CONN_LIVE) {
+    bool first = !conn->closing;
+    conn->closing = true;
+    if (first && conn->state == IPC__CONN_LIVE) {
         say_bye(conn);
     }
-    bool first = conn->state != IPC__CONN_CLOSED;
     conn->state = IPC__CONN_CLOSED;
     if (first) {
         ipc__pendings_end(conn, IPC_ECLOSED);

@@ -155,7 +155,8 @@ static ipc_err open_link(ipc_conn *conn, const char *endpoint)
     if (err) {
         return err;
     }
-    conn->seq = conn->sent = conn->acked = 0;
+    conn->seq = conn->sent = conn->acked = conn->flushed_seq = 0;
+    conn->waiting_out = conn->busy = false;
     conn->flushed_at = conn->pinged_at = conn->ping_seq = 0;
     conn->heard_at = ipc__now();
     ipc__outbox_reset(&conn->out);
@@ -219,7 +220,7 @@ static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)
     if (err) {
         return err;
     }
-    if (conn->state == IPC__CONN_CLOSED) {
+    if (conn->state == IPC__CONN_CLOSED || conn->closing) {
         close(control);
         return ipc__fail_plain(IPC_ECLOSED);
     }
@@ -305,8 +306,8 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
     if (conn->state == IPC__CONN_CLOSED || conn->state == IPC__CONN_LOST) {
         return;
     }
-    conn->state = IPC__CONN_LOST;
-    ipc__pendings_end(conn, why);
+    conn->state = conn->closing ? IPC__CONN_CLOSED : IPC__CONN_LOST;
+    ipc__pendings_end(conn, conn->closing ? IPC_ECLOSED : why);
     ipc__outbox_reset(&conn->out);
     pthread_cond_broadcast(&conn->changed);
     if (conn->driving) {
@@ -317,7 +318,7 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
 ipc_err ipc__conn_enter(ipc_conn *conn)
 {
     for (;;) {
-        if (conn->state == IPC__CONN_CLOSED) {
+        if (conn->state == IPC__CONN_CLOSED || conn->closing) {
             return ipc__fail_plain(IPC_ECLOSED);
         }
         if (conn->connecting) {

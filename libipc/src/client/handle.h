@@ -31,10 +31,12 @@ typedef struct ipc__prefetch {
     uint64_t received; /* position of the last delivery */
     uint64_t taken;    /* position of the last one taken */
     uint64_t reported; /* of that, what the hub was told */
+    uint64_t flowed;   /* and by the last FLOW */
     uint32_t window;
     uint64_t reported_at;
     uint64_t last_get;
     unsigned getters; /* threads that wait for a delivery */
+    bool telling;     /* the library's thread will report */
     bool demand;      /* the hub knows that we want some */
     bool polling;     /* a thread asks the hub whether there is anything */
     bool fenced;      /* deliveries are void until REVOKE */

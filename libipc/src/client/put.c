@@ -61,9 +61,9 @@ static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t dead
 
 /* ---- putting ---- */
 
-static bool take_credit(ipc__handle *handle, uint64_t now)
+static bool take_credit(ipc__handle *handle)
 {
-    if (handle->credits == 0 || now >= handle->credits_until) {
+    if (handle->credits == 0 || ipc__now_coarse() + IPC__COARSE_LAG_US >= handle->credits_until) {
         handle->credits = 0;
         return false;
     }
@@ -83,7 +83,7 @@ static bool write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__blo
     return false;
 }
 
-static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t now)
+static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block)
 {
     ipc_conn *conn = handle->conn;
     size_t start = conn->out.ops.length;
@@ -91,7 +91,7 @@ static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *
     if (!write_value(conn, start, value, block)) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    ipc__conn_post(conn, now);
+    ipc__conn_post(conn);
     return IPC_OK;
 }
 
@@ -117,14 +117,13 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64
         return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %llu", value.length,
                          (unsigned long long)conn->welcome.max_message);
     }
-    uint64_t now = ipc__now();
-    uint64_t deadline = ipc__deadline(now, timeout_ms);
+    uint64_t deadline = timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
     ipc_err err = wait_for_room(handle, value.length, deadline);
     if (err) {
         return err;
     }
-    if (!handle->bounded || take_credit(handle, now)) {
-        return put_pipelined(handle, value, block, now);
+    if (!handle->bounded || take_credit(handle)) {
+        return put_pipelined(handle, value, block);
     }
     return put_asking(handle, value, block, deadline);
 }

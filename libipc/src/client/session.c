@@ -10,7 +10,10 @@
 #include <utlist.h>
 
 enum {
-    IDLE_US = 100,              /* who has sent nothing for so long sends at once */
+    IDLE_US = 30,               /* who has sent nothing for so long sends at once */
+    BUSY_STARTS = 16,           /* operations between two sends that are worth gathering */
+    BUSY_STAYS = 256,           /* and how many a millisecond must then bring */
+    BUSY_BYTES = 32 * 1024,     /* or bytes */
     LATE_MS = 2000,             /* a hub that keeps a timeout may be so much late */
 };
 
@@ -26,7 +29,11 @@ void ipc__conn_flush(ipc_conn *conn)
     if (ipc__outbox_empty(&conn->out) || conn->state != IPC__CONN_LIVE) {
         return;
     }
-    conn->flushed_at = ipc__now();
+    uint64_t burst = conn->seq - conn->flushed_seq;
+    conn->busy = conn->out.ops.length > BUSY_BYTES || burst >= (conn->busy ? BUSY_STAYS : BUSY_STARTS);
+    conn->flushed_seq = conn->seq;
+    conn->flushed_at = conn->active_at = ipc__now();
+    conn->waiting_out = false;
     if (!conn->link->ops->send(conn->link, &conn->header, &conn->out)) {
         ipc__outbox_reset(&conn->out);
         ipc__conn_lose(conn, IPC_ELOST);
@@ -52,19 +59,25 @@ void ipc__conn_kick(ipc_conn *conn)
     }
 }
 
-void ipc__conn_post(ipc_conn *conn, uint64_t now)
+void ipc__conn_post(ipc_conn *conn)
 {
-    conn->active_at = now;
-    if (ipc__outbox_full(&conn->out) || now - conn->flushed_at > IDLE_US) {
+    if (ipc__outbox_full(&conn->out)) {
         ipc__conn_flush(conn);
-    } else {
+    } else if (!conn->waiting_out) {
+        uint64_t now = ipc__now();
+        if (now - conn->flushed_at > IDLE_US) {
+            ipc__conn_flush(conn);
+            return;
+        }
+        conn->active_at = now;
+        conn->waiting_out = true;
         ipc__conn_kick(conn);
     }
 }
 
 /* ---- requests ---- */
 
-static bool is_done(void *pending)
+bool ipc__pending_done(void *pending)
 {
     return ((ipc__pending *)pending)->done;
 }
@@ -90,9 +103,7 @@ static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
 {
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_CANCEL, 0, 1);
     msgpack_pack_uint64(&packer, pending->seq);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL); /* nothing interrupts this wait: it is short */
-    ipc_err err = ipc__conn_wait(conn, is_done, pending, ipc__deadline(ipc__now(), LATE_MS));
-    ipc_set_wait_hooks(hooks);
+    ipc_err err = ipc__conn_wait_deaf(conn, ipc__pending_done, pending, ipc__deadline(ipc__now(), LATE_MS));
     if (err == IPC_ETIMEOUT) {
         ipc__conn_lose(conn, IPC_ELOST);
         return ipc__fail(IPC_ELOST, "the hub does not answer; the session with it is given up");
@@ -110,7 +121,7 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
         return ipc__fail_plain(IPC_ENOMEM);
     }
     uint64_t late = deadline == IPC__NEVER ? IPC__NEVER : deadline + (uint64_t)LATE_MS * IPC__US_PER_MS;
-    ipc_err err = ipc__conn_wait(conn, is_done, pending, late);
+    ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, late);
     if (err == IPC_EINTR || err == IPC_ETIMEOUT) {
         err = cancel(conn, pending, err);
     }

@@ -84,6 +84,7 @@ struct ipc__hold {
     ipc__object *object;
     ipc__session *session;
     uint32_t id;
+    bool ended;             /* it is being taken away: nothing more is sent to it */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
@@ -131,10 +132,16 @@ struct ipc__session {
     ipc__call *calls;
     ipc__pin *pins;
     ipc__lease *leases;
-    bool ending; /* it takes no deliveries any more */
+    bool ending; /* nothing more is sent to it */
     uint64_t acked; /* put bytes taken in: the byte window */
     ipc__session *prev, *next;
 };
+
+/* Whether anything may still be sent to a hold. */
+static inline bool ipc__hold_alive(const ipc__hold *hold)
+{
+    return hold->session && !hold->ended && !hold->session->ending;
+}
 
 struct ipc__core {
     ipc_hub_options options;

@@ -140,6 +140,7 @@ ipc_err ipc__hold_copy(ipc__session *session, uint32_t id, const ipc__hold *twin
 void ipc__hold_end(ipc__hold *hold, ipc__end end)
 {
     ipc__object *object = hold->object;
+    hold->ended = true;
     if (hold->session) {
         ipc__calls_drop(hold);
         hold->session->holds[hold->id] = NULL;

@@ -122,7 +122,7 @@ static void credits_recall(ipc__stream *stream)
     ipc__source *source;
     DL_FOREACH(stream->sources, source)
     {
-        if (source->credits && !source->recalling) {
+        if (source->credits && !source->recalling && ipc__hold_alive(source->hold)) {
             source->recalling = true;
             ipc__notify(source->hold, IPC__OP_UNCREDIT, 0, 0);
         }
@@ -312,7 +312,7 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item)
 
 static bool demands(const ipc__sub *sub, uint64_t now)
 {
-    return !sub->hold->session->ending && (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
+    return ipc__hold_alive(sub->hold) && (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
 }
 
 static void ring_leave(ipc__sub *sub)
@@ -399,7 +399,7 @@ static ipc__sub *richest(const ipc__stream *stream, const ipc__sub *other)
     ipc__sub *sub;
     DL_FOREACH(stream->subs, sub)
     {
-        if (sub != other && sub->out_count && !sub->recalling && (!best || sub->out_count > best->out_count)) {
+        if (sub != other && sub->out_count && !sub->recalling && ipc__hold_alive(sub->hold) && (!best || sub->out_count > best->out_count)) {
             best = sub;
         }
     }

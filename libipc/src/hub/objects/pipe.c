@@ -56,7 +56,7 @@ static void check_end(struct pipe *pipe, int end)
     DL_FOREACH(pipe->base.holds, base)
     {
         struct pipe_hold *hold = (struct pipe_hold *)base;
-        if (hold->end == end && !hold->ended && base->session && !base->session->ending) {
+        if (hold->end == end && !hold->ended && ipc__hold_alive(base)) {
             hold->ended = true;
             ipc__notify_end(base, IPC_EEOF);
         }
