@@ -77,13 +77,18 @@ PyObject *ipc__py_set_exceptions(PyObject *classes);
  * @return NULL, always. */
 PyObject *ipc__py_raise(ipc_err err);
 
+/* ---- waiting (wait.c) ---- */
+
+bool ipc__py_wait_init(void);
+
+/* Around a call into the library that may wait: the hooks that were set before. */
+const ipc_wait_hooks *ipc__py_enter(void);
+void ipc__py_leave(const ipc_wait_hooks *outer);
+
+/* Python is about to end: from now on other threads than this one do not return from the library. None. */
+PyObject *ipc__py_drain(void);
+
 /* ---- calls (calls.c) ---- */
-
-/* What stands around a call into the library: while it sleeps the GIL is free, and Ctrl-C gets through. */
-extern const ipc_wait_hooks ipc__py_hooks;
-
-/* The same for what cannot raise: destructors. */
-extern const ipc_wait_hooks ipc__py_quiet_hooks;
 
 /* Seconds (None: for ever) to milliseconds; false with an exception. */
 bool ipc__py_timeout(PyObject *seconds, int64_t *timeout_ms);

@@ -1,5 +1,5 @@
 /*
- * The methods that are called most, and what stands around every call into the library.
+ * The methods that are called most, and those that make objects.
  * Touches Python objects and the handles behind SWIG's. The GIL is held, except while the library sleeps.
  *
  * Why not SWIG's own wrappers here: a method with keywords costs some 200 ns there, since SWIG parses a format string
@@ -10,32 +10,6 @@
 
 #include <math.h>
 #include <string.h>
-
-/* ---- waiting ---- */
-
-static _Thread_local PyThreadState *waiting;
-
-static void wait_before(void *arg)
-{
-    (void)arg;
-    waiting = PyEval_SaveThread();
-}
-
-static void wait_after(void *arg)
-{
-    (void)arg;
-    PyEval_RestoreThread(waiting);
-}
-
-/* Python runs signal handlers in the main thread alone; elsewhere this says no at once. */
-static int wait_interrupted(void *arg)
-{
-    (void)arg;
-    return PyErr_CheckSignals() != 0;
-}
-
-const ipc_wait_hooks ipc__py_hooks = {wait_before, wait_after, wait_interrupted, NULL};
-const ipc_wait_hooks ipc__py_quiet_hooks = {wait_before, wait_after, NULL, NULL};
 
 /* ---- arguments ---- */
 
@@ -183,9 +157,9 @@ static inline PyObject *send_value(PyObject *self, PyObject *value, int64_t time
     if (!packed) {
         return NULL;
     }
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = send(handle, packed->data, packed->length, timeout_ms);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     ipc__py_buffer_give_back(packed);
     return err ? ipc__py_raise(err) : Py_NewRef(Py_None);
 }
@@ -198,9 +172,9 @@ static inline ipc_msg *receive_msg(PyObject *self, int64_t timeout_ms, receive_f
         return NULL;
     }
     ipc_msg *msg = NULL;
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = receive(handle, timeout_ms, &msg);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     if (err) {
         ipc__py_raise(err);
         return NULL;
@@ -297,9 +271,9 @@ static PyObject *pipe_poll(PyObject *self, PyObject *const *args, Py_ssize_t cou
         return NULL;
     }
     bool ready = false;
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = ipc_pipe_poll(pipe, timeout_ms, &ready);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     return err ? ipc__py_raise(err) : PyBool_FromLong(ready);
 }
 
@@ -329,9 +303,9 @@ static PyObject *queue_attach(PyObject *cls, PyObject *args)
         return NULL;
     }
     ipc_queue *queue = NULL;
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = ipc_queue_attach(&queue, conn, msg);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     PyObject *result = err ? ipc__py_raise(err) : ipc__py_own_queue(cls, queue);
     ipc_msg_free(msg);
     return result;
@@ -349,9 +323,9 @@ static PyObject *pipe_attach(PyObject *cls, PyObject *args)
         return NULL;
     }
     ipc_pipe *pipe = NULL;
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = ipc_pipe_attach(&pipe, conn, msg);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     PyObject *result = err ? ipc__py_raise(err) : ipc__py_own_pipe(cls, pipe);
     ipc_msg_free(msg);
     return result;
@@ -369,9 +343,9 @@ static PyObject *pipe_pair(PyObject *cls, PyObject *args)
     options.simplex = !duplex;
     ipc_pipe *a = NULL;
     ipc_pipe *b = NULL;
-    const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
+    const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = ipc_pipe_pair(&a, &b, conn, &options);
-    ipc_set_wait_hooks(outer);
+    ipc__py_leave(outer);
     if (err) {
         return ipc__py_raise(err);
     }
@@ -388,7 +362,7 @@ static PyObject *pipe_pair(PyObject *cls, PyObject *args)
 
 #define FAST(name, function, doc)                                                                                      \
     {                                                                                                                  \
-        name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, doc                                \
+        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc                              \
     }
 
 static PyMethodDef queue_methods[] = {

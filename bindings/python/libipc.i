@@ -9,8 +9,8 @@
 #include "binding.h"
 
 #define IPC_BINDING_LANGUAGE "python"
-#define IPC_ENTER const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_hooks);
-#define IPC_LEAVE ipc_set_wait_hooks(outer);
+#define IPC_ENTER const ipc_wait_hooks *outer = ipc__py_enter();
+#define IPC_LEAVE ipc__py_leave(outer);
 %}
 
 /* ---- values ---- */
@@ -55,14 +55,6 @@
     }
 }
 
-/* What returns nothing may still have run a signal handler that raised. */
-%typemap(out) void {
-    if (PyErr_Occurred()) {
-        SWIG_fail;
-    }
-    $result = SWIG_Py_Void();
-}
-
 %typemap(in, numinputs=0) bool *answer (bool temp = false) "$1 = &temp;"
 %typemap(argout) bool *answer "Py_XSETREF($result, PyBool_FromLong(*$1));"
 %typemap(in, numinputs=0) uint64_t *count (uint64_t temp = 0) "$1 = &temp;"
@@ -90,6 +82,20 @@
     }
 }
 
+/* What ends something waits for the threads that are inside, which need the GIL to get out; and it cannot raise. */
+%define IPC_ENDS(Function)
+%exception Function %{
+    Py_BEGIN_ALLOW_THREADS
+    $action
+    Py_END_ALLOW_THREADS
+%}
+%enddef
+
+IPC_ENDS(ipc_conn::close)
+IPC_ENDS(ipc_queue::close)
+IPC_ENDS(ipc_pipe::close)
+IPC_ENDS(ipc_hub::stop)
+
 /* SWIG's own conversion of self takes an object that was never initialised for granted, and crashes on it. */
 %define IPC_SELF(Type)
 %typemap(in) struct Type *self {
@@ -99,14 +105,7 @@
     }
 }
 %feature("python:tp_new") Type %{ipc__py_new_##Type%}
-/* A destructor can raise nothing, and may run while an exception is on its way. */
-%exception Type::~Type %{
-    {
-        const ipc_wait_hooks *outer = ipc_set_wait_hooks(&ipc__py_quiet_hooks);
-        $action
-        ipc_set_wait_hooks(outer);
-    }
-%}
+IPC_ENDS(Type::~Type)
 %{
 static PyObject *ipc__py_new_##Type(PyTypeObject *cls, PyObject *args, PyObject *kwargs)
 {
@@ -141,6 +140,8 @@ IPC_SELF(ipc_hub)
 PyObject *ipc__py_error_list(void);
 %rename(set_exceptions) ipc__py_set_exceptions;
 PyObject *ipc__py_set_exceptions(PyObject *classes);
+%rename(drain) ipc__py_drain;
+PyObject *ipc__py_drain(void);
 %rename(pack) ipc__py_pack_bytes;
 PyObject *ipc__py_pack_bytes(PyObject *value);
 %rename(unpack) ipc__py_unpack_bytes;
@@ -229,7 +230,7 @@ PyObject *ipc__py_own_msg(ipc_msg *msg)
 %}
 
 %init %{
-    if (!ipc__py_buffer_init() || !ipc__py_ext_init() ||
+    if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() ||
         !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
                            (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type)) {
         return NULL;

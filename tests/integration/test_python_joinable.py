@@ -125,13 +125,14 @@ def test_item__done(conn):
 
 def test_item__release(conn):
     q = conn.JoinableQueue()
-    q.put("first")
-    q.put("second")
+    q.put("x")
     q.take().release()
     item = q.take(timeout=5)
-    assert (item.value, item.attempt) == ("first", 2)
+    assert (item.value, item.attempt) == ("x", 2)
+    item.release()
+    item = q.take(timeout=5)
+    assert (item.value, item.attempt) == ("x", 3)
     item.done()
-    q.take().done()
     q.join(timeout=5)
 
 

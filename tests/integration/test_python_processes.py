@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 
 import libipc
 import pytest
@@ -98,11 +99,9 @@ def test_processes__a_joinable_queue_and_workers(conn, context):
 
 
 def echo(end):
-    while True:
-        try:
-            end.send(end.recv())
-        except EOFError:
-            return
+    """Until it is told to end: a forked child holds a copy of the other end too, so it never meets the end of file."""
+    while (value := end.recv()) is not None:
+        end.send(value)
 
 
 def test_processes__an_end_of_a_pipe(conn, context):
@@ -113,7 +112,7 @@ def test_processes__an_end_of_a_pipe(conn, context):
     theirs.close()
     ours.send("still there")
     assert ours.recv() == "still there"
-    ours.close()
+    ours.send(None)
     finish(child)
 
 
@@ -124,13 +123,24 @@ def test_processes__closing_right_after_the_start_loses_nothing(conn, context):
     del theirs
     ours.send("hello")
     assert ours.recv() == "hello"
-    ours.close()
+    ours.send(None)
     finish(child)
 
 
-def test_processes__the_death_of_a_child_is_an_end_of_file(conn, context):
+def test_processes__the_end_of_a_child_is_an_end_of_file(conn):
+    """Of a forked one: a pickled end is kept for a minute by its pin."""
     ours, theirs = conn.Pipe()
-    child = run(context, echo, theirs)
+    child = run(multiprocessing.get_context("fork"), echo, theirs)
+    theirs.close()
+    ours.send(None)
+    with pytest.raises(EOFError):
+        ours.recv()
+    finish(child)
+
+
+def test_processes__the_death_of_a_child_is_an_end_of_file(conn):
+    ours, theirs = conn.Pipe()
+    child = run(multiprocessing.get_context("fork"), echo, theirs)
     theirs.close()
     ours.send("hello")
     assert ours.recv() == "hello"
@@ -211,6 +221,29 @@ def test_processes__a_child_that_exits_flushes(conn, context):
     q = conn.Queue()
     finish(run(context, raise_error, q), 3)
     assert q.get(timeout=PATIENCE) == "before"
+
+
+def leave_a_daemon(q, started):
+    threading.Thread(target=q.get, daemon=True).start()
+    started.put("started")
+
+
+def test_processes__a_child_with_a_daemon_thread_that_waits(conn, context, capfd):
+    q, started = conn.Queue(), conn.Queue()
+    child = run(context, leave_a_daemon, q, started)
+    assert started.get(timeout=PATIENCE) == "started"
+    finish(child)
+    assert capfd.readouterr().err == ""
+
+
+def leave_a_thread(q):
+    threading.Thread(target=put_many, args=(q, 2000)).start()
+
+
+def test_processes__a_childs_threads_may_finish(conn, context):
+    q = conn.Queue()
+    finish(run(context, leave_a_thread, q))
+    assert [q.get(timeout=PATIENCE) for _ in range(2000)] == list(range(2000))
 
 
 def square(value):

@@ -80,6 +80,7 @@ static void test_prefetch__a_consumer_that_closes_gives_back(void **state)
     user greedy = greedy_consumer(*state);
     user other = user_of(*state, "jobs", false, 0);
     ipc_queue_close(greedy.queue);
+    CHECK_OK(ipc_conn_flush(greedy.conn, DEADLINE_MS));
     for (int64_t number = TAKEN + 1; number <= ITEMS; number++) {
         ipc_msg *item = take(other.queue); /* in their order, as if nobody had had them */
         CHECK_INT(number_of(item), number);

@@ -74,6 +74,24 @@ static uint64_t check_sub(sim_world *sim, const sim_stream *stream, const ipc__s
     return count;
 }
 
+/* Whom the hub serves next: consumers that are there. */
+static void check_ring(sim_world *sim, const ipc__stream *core)
+{
+    unsigned in_ring = 0;
+    unsigned marked = 0;
+    const ipc__sub *sub;
+    DL_FOREACH(core->subs, sub)
+    {
+        marked += sub->in_ring;
+    }
+    for (sub = core->ring; sub && in_ring <= marked; sub = sub->ring_next) {
+        in_ring++;
+    }
+    if (in_ring != marked) {
+        sim_fail(sim, "%u consumers are marked as demanding, and %u or more are in the ring", marked, in_ring);
+    }
+}
+
 static void check_out(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
 {
     uint64_t untaken = 0;
@@ -150,6 +168,7 @@ static void check_stream(sim_world *sim, sim_stream *stream, const ipc__stream *
 {
     check_ready(sim, stream, core);
     check_out(sim, stream, core);
+    check_ring(sim, core);
     check_credits(sim, core);
     check_bound(sim, stream, core);
     check_demand(sim, stream, core);

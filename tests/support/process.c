@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utlist.h>
+
+#include <cmocka.h>
 
 enum { LINE_SIZE = 4096, ARGS_MAX = 16 };
 
@@ -38,6 +42,7 @@ static worker *workers;
 void worker_begin(int argc, char **argv, const worker_role *roles, size_t count)
 {
     if (argc < 3 || strcmp(argv[1], "--worker") != 0) {
+        cmocka_set_test_filter(getenv("LIBIPC_TEST_ONLY"));
         return;
     }
     check_in_child();

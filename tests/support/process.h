@@ -16,7 +16,10 @@ typedef struct worker_role {
     int (*run)(char **args); /* args end in NULL; what it returns is the exit status */
 } worker_role;
 
-/* To be called first in main: where the program was started as a worker, runs the role and exits. */
+/*
+ * To be called first in main: where the program was started as a worker, runs the role and exits. Of the tests, those
+ * alone are run whose names match $LIBIPC_TEST_ONLY (with * and ?), if it is set.
+ */
 void worker_begin(int argc, char **argv, const worker_role *roles, size_t count);
 
 typedef struct worker worker;

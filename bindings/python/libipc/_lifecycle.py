@@ -1,17 +1,18 @@
 """How a process of Python's ends: cleanly, so that the hub need not take it for a crash.
 
-Return from the main program and sys.exit() end in exit(), where the C library closes its sessions by itself. Children
-of multiprocessing end in os._exit(): there it is a finalizer of multiprocessing's, made anew in every child. A child
-of a bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
+Return from the main program and sys.exit() end in exit(), where the C library closes its sessions by itself; before,
+daemon threads are called out of it, which Python would end in the midst of a call. Children multiprocessing end in os._exit(): there it is a finalizer of multiprocessing's, made anew in every child. A child of a
+bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 
-from . import _conn
+from . import _conn, _core
 
 # Lower than what anybody else has: other finalizers may still send something.
 _LAST = -1000
@@ -25,6 +26,7 @@ def _end() -> None:
     for thread in threading.enumerate():
         if thread is not current and not thread.daemon:
             thread.join()  # multiprocessing would do so next, and they may still be using their handles
+    _core.drain()
     _conn.close_all()
 
 
@@ -51,3 +53,4 @@ _watch()
 if _started_in_child():
     _in_child(None)
 os.register_at_fork(before=_watch)
+atexit.register(_core.drain)

@@ -295,18 +295,27 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
 
 /* ---- unlink, list ---- */
 
-/* Delete an object under its holders: each is told, and its calls are answered. */
-static void object_delete(ipc__object *object)
+static void tell_holders(const ipc__object *object)
 {
-    object->deleting = true;
-    while (object->holds) {
-        ipc__hold *hold = object->holds;
+    ipc__hold *hold;
+    DL_FOREACH(object->holds, hold)
+    {
         if (hold->session) {
             ipc__calls_answer_hold(hold, IPC_EDELETED);
             ipc__calls_drop(hold);
             ipc__notify_end(hold, IPC_EDELETED);
             hold->session->holds[hold->id] = NULL;
         }
+    }
+}
+
+/* Delete an object under its holders: each is told, and its calls are answered. */
+static void object_delete(ipc__object *object)
+{
+    object->deleting = true;
+    tell_holders(object);
+    while (object->holds) {
+        ipc__hold *hold = object->holds;
         DL_DELETE(object->holds, hold);
         object->hold_count--;
         object->ops->detach(hold, IPC__END_CLEAN, object->core->now);

@@ -12,8 +12,9 @@
 
 enum {
     REBALANCE_US = 2000,    /* how long somebody starves before others give back */
-    POLL_RECALL_MS = 10,    /* how long a POLL waits for others to give back */
-    FULL_RECALL_MS = 10,    /* how long a put without patience waits for credits to come back */
+    /* Used up only where the other side is stopped or starved of processor time: otherwise it answers at once. */
+    POLL_RECALL_MS = 200, /* how long a POLL waits for others to give back */
+    FULL_RECALL_MS = 200, /* how long a put without patience waits for credits to come back */
     STREAK_US = 5000,       /* puts closer than this are a sustained stream */
     GRANT_MAX = 4096,       /* credits of one grant */
 };
@@ -527,8 +528,8 @@ static void serve(ipc__stream *stream)
     }
 }
 
-/* Somebody who does not want to wait has nothing: ask the next one, or say so. */
-static void hurry_polls(ipc__stream *stream)
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. Whether anything may move now. */
+static bool hurry_polls(ipc__stream *stream)
 {
     while (stream->pollers && !stream->untaken) {
         ipc__call_answer(stream->pollers, IPC_EEMPTY);
@@ -537,14 +538,15 @@ static void hurry_polls(ipc__stream *stream)
     DL_FOREACH(stream->subs, sub)
     {
         if (sub->recalling) {
-            return;
+            return false;
         }
     }
     ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    uint64_t before = stream->untaken;
     if (giver) {
         recall(giver, 1);
-        serve(stream);
     }
+    return stream->untaken != before;
 }
 
 void ipc__stream_pump(ipc__stream *stream)
@@ -552,13 +554,12 @@ void ipc__stream_pump(ipc__stream *stream)
     if (stream->object->deleting) {
         return;
     }
-    if (stream->putters) {
-        admit(stream);
-    }
-    serve(stream);
-    if (stream->pollers && !stream->ready) {
-        hurry_polls(stream);
-    }
+    do {
+        if (stream->putters) {
+            admit(stream);
+        }
+        serve(stream);
+    } while (stream->pollers && !stream->ready && hurry_polls(stream));
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
@@ -676,14 +677,14 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     if (!stream) {
         return;
     }
-    DL_DELETE(stream->subs, sub);
-    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     bool unsure = false;
     if (sub->hold->session) {
-        learn_taken(sub);
+        learn_taken(sub); /* while it is whole: it may come to want more by that */
         unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
     }
-    ring_leave(sub); /* learning what was taken may have made it want more */
+    ring_leave(sub);
+    DL_DELETE(stream->subs, sub);
+    ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);
