@@ -64,6 +64,10 @@ static uint64_t check_sub(sim_world *sim, const sim_stream *stream, const ipc__s
             item->position != core->position || core->position <= position) {
             sim_fail(sim, "item %" PRIu64 " is out to somebody else, or out of order", item->id);
         }
+        uint64_t since = item->delivered_at > sim->late ? item->delivered_at : sim->late;
+        if (sim->now > since + 3 * sim->core.validity + 100 * SIM_MS) {
+            sim_fail(sim, "item %" PRIu64 " is out for too long", item->id);
+        }
         position = core->position;
         count++;
         bytes += core->length;
@@ -232,13 +236,26 @@ static unsigned count_holds(const sim_object *object)
     return count;
 }
 
+/* How many items somebody could take, or has before him. */
+static uint64_t in_streams(const sim_object *object)
+{
+    uint64_t count = 0;
+    for (int end = 0; end <= (int)object->pipe; end++) {
+        const sim_stream *stream = &object->streams[end];
+        count += stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
+    }
+    return count;
+}
+
 static void check_objects(sim_world *sim)
 {
     unsigned count = 0;
+    bool unread = false;
     sim_object *object;
     DL_FOREACH(sim->model.objects, object)
     {
         count++;
+        unread = unread || (object->name && in_streams(object));
         if (object->core->hold_count != count_holds(object)) {
             sim_fail(sim, "an object has %u holds and not %u", object->core->hold_count, count_holds(object));
         }
@@ -251,12 +268,19 @@ static void check_objects(sim_world *sim)
     if (count != sim->core.object_count) {
         sim_fail(sim, "the hub has %u objects, the model %u", sim->core.object_count, count);
     }
+    if (unread != ipc__core_unread(&sim->core)) {
+        sim_fail(sim, "the hub is wrong on whether anything is unread");
+    }
 }
 
 /* ---- sessions ---- */
 
 static void check_session(sim_world *sim, const sim_peer *peer)
 {
+    if (peer->session->acked != peer->mirror.put_bytes) {
+        sim_fail(sim, "%" PRIu64 " put bytes of session %u are taken in, and the hub says %" PRIu64,
+                 peer->mirror.put_bytes, peer->number, peer->session->acked);
+    }
     unsigned calls = 0;
     unsigned waiting = 0;
     const ipc__call *call;
@@ -322,8 +346,8 @@ static void check_deadlines(sim_world *sim)
     {
         uint64_t patience = (uint64_t)(request->timeout_ms ? request->timeout_ms : 250) * SIM_MS;
         if (request->timeout_ms >= 0 && sim->now >= request->entered + patience) {
-            sim_fail(sim, "request %" PRIu64 " of session %u (op %u) has waited too long", request->seq,
-                     request->peer->number, request->op);
+            sim_fail(sim, "request %" PRIu64 " of session %u (%s) has waited too long", request->seq,
+                     request->peer->number, sim_op_name(request->op));
         }
     }
 }
@@ -383,8 +407,8 @@ void sim_check_quiet(sim_world *sim)
         DL_FOREACH(peer->client.pending, pending)
         {
             if (!sim_request_of(sim, peer, pending->seq)) {
-                sim_fail(sim, "request %" PRIu64 " of session %u (op %u) was never answered", pending->seq,
-                         peer->number, pending->op);
+                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq,
+                         peer->number, sim_op_name(pending->op));
             }
         }
     }

@@ -102,6 +102,7 @@ struct sim_pin {
 
 /* What the model knows of a session. */
 typedef struct sim_mirror {
+    uint64_t put_bytes; /* of values that have entered the hub */
     sim_hold *holds[SIM_HANDLES];
 } sim_mirror;
 
