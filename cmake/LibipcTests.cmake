@@ -5,15 +5,18 @@
 set(LIBIPC_TEST_ENVIRONMENT
   "LIBIPC_HUB=${LIBIPC_LIBEXEC_OUTPUT_DIRECTORY}/ipc-hub"
   "LIBIPC_BUILD_DIR=${PROJECT_BINARY_DIR}"
-  "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:handle_abort=1"
+  "PYTHON=${LIBIPC_PYTHON_EXECUTABLE}"
+  "LUA=${LUA_EXECUTABLE}"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:handle_abort=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 set(lua_path "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.lua" "${LIBIPC_LUA_OUTPUT_DIRECTORY}/?/init.lua"
   "${PROJECT_SOURCE_DIR}/tests/support/?.lua")
 string(JOIN "\\;" lua_path ${lua_path} "\\;")
 set(LIBIPC_TEST_PATHS
   "PATH=path_list_prepend:${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
   "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
+  "PKG_CONFIG_PATH=path_list_prepend:${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/pkgconfig"
   "PYTHONPATH=path_list_prepend:${PROJECT_SOURCE_DIR}/tests/support"
   "PYTHONPATH=path_list_prepend:${LIBIPC_PYTHON_OUTPUT_DIRECTORY}"
   "PYTHONDONTWRITEBYTECODE=set:1"

@@ -25,7 +25,7 @@ here=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
-unset LIBIPC_HUB LD_LIBRARY_PATH PYTHONPATH LUA_PATH LUA_CPATH
+unset LIBIPC_HUB LD_LIBRARY_PATH PKG_CONFIG_PATH PYTHONPATH LUA_PATH LUA_CPATH
 
 # Say nothing unless it fails.
 quietly() {
@@ -39,8 +39,9 @@ quietly cmake --install "$build" --prefix "$prefix"
 
 echo "pkg-config"
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
+sed -i "s|^prefix=.*|prefix=$prefix|" "$PKG_CONFIG_PATH/libipc.pc"
 # shellcheck disable=SC2046 # flags are words
-"$cc" -o "$work/consumer" "$here/consumer/main.c" $(pkg-config --define-prefix --cflags --libs libipc)
+"$cc" -o "$work/consumer" "$here/consumer/main.c" $(pkg-config --cflags --libs libipc)
 LD_LIBRARY_PATH="$prefix/$libdir" "$work/consumer"
 
 echo "find_package"

@@ -1,12 +1,15 @@
 /*
- * isolate COMMAND [ARG...]: run one test in a run directory of its own, and end whatever processes it leaves behind.
+ * isolate COMMAND [ARG...]: run one test in a run directory of its own, end whatever processes it leaves behind, and fail
+ * when a sanitizer found something in any of them.
  * Touches its environment, one fresh directory under /tmp and its own descendants.
  * One thread, nothing to lock.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CANNOT_RUN = 126, END_TRIES = 100, END_TRY_MS = 20 };
+enum { CANNOT_RUN = 126, TERM_TRIES = 250, END_TRIES = 300, END_TRY_MS = 20 };
 
 /* Short, since the path of a Unix socket has 107 bytes at most. */
 static char run_dir[] = "/tmp/ipc.XXXXXX";
@@ -57,7 +60,7 @@ static void signal_children(int signal)
     }
 }
 
-/* Politely first: a hub that is told to end removes its files. */
+/* Politely first: a hub that is told to end removes its files, and a sanitizer looks for leaks. */
 static void end_leftovers(void)
 {
     for (int try = 0; try < END_TRIES; try++) {
@@ -68,7 +71,7 @@ static void end_leftovers(void)
         if (pid < 0) {
             return;
         }
-        signal_children(try < END_TRIES / 2 ? SIGTERM : SIGKILL);
+        signal_children(try < TERM_TRIES ? SIGTERM : SIGKILL);
         nanosleep(&(struct timespec){.tv_nsec = END_TRY_MS * 1000000L}, NULL);
     }
 }
@@ -109,13 +112,58 @@ static int run(char **command)
     return status;
 }
 
+/* Sanitizers write into the run directory: nobody sees what a hub prints. */
+static bool collect_reports(void)
+{
+    static const char *const variables[] = {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *given = getenv(variables[i]);
+        char options[4096];
+        int length = snprintf(options, sizeof options, "%s:log_path=%s/sanitizer", given ? given : "", run_dir);
+        if (length >= (int)sizeof options || setenv(variables[i], options, 1) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    int c;
+    while (file && (c = getc(file)) != EOF) {
+        putc(c, stderr);
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+/* How many of the processes a sanitizer had something to say about. */
+static size_t print_reports(void)
+{
+    char pattern[sizeof run_dir + sizeof "/sanitizer.*"];
+    snprintf(pattern, sizeof pattern, "%s/sanitizer.*", run_dir);
+    glob_t reports;
+    if (glob(pattern, 0, NULL, &reports) != 0) {
+        return 0;
+    }
+    size_t count = reports.gl_pathc;
+    for (size_t i = 0; i < count; i++) {
+        print_file(reports.gl_pathv[i]);
+    }
+    globfree(&reports);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         fprintf(stderr, "usage: isolate COMMAND [ARG...]\n");
         return CANNOT_RUN;
     }
-    if (!mkdtemp(run_dir) || setenv("XDG_RUNTIME_DIR", run_dir, 1) != 0 || unsetenv("LIBIPC_ADDRESS") != 0) {
+    if (!mkdtemp(run_dir) || setenv("XDG_RUNTIME_DIR", run_dir, 1) != 0 || unsetenv("LIBIPC_ADDRESS") != 0 ||
+        !collect_reports()) {
         perror("isolate: cannot make a run directory under /tmp");
         return CANNOT_RUN;
     }
@@ -126,6 +174,9 @@ int main(int argc, char **argv)
     sigaction(SIGHUP, &action, NULL);
     int status = run(argv + 1);
     end_leftovers();
+    if (print_reports() > 0 && status == 0) {
+        status = 1;
+    }
     nftw(run_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }

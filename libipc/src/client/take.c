@@ -282,6 +282,7 @@ static bool poll_is_over(void *arg)
 static ipc_err poll_hub(ipc__handle *handle)
 {
     ask(handle);
+    ipc__take_report(handle); /* the hub must not take for untaken what is */
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
     ipc__pending pending;
@@ -350,7 +351,7 @@ ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc_err err = await(handle, timeout_ms);
-    return err == handle->end && err ? IPC_OK : err;
+    return err == IPC_EEOF ? IPC_OK : err;
 }
 
 /* ---- meanwhile ---- */

@@ -178,7 +178,7 @@ static bool interrupted(ipc_conn *conn)
     return stop;
 }
 
-ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
 {
     unsigned generation = conn->generation;
     uint64_t look_up = hooks && hooks->interrupted ? ipc__now() + LOOK_UP_US : IPC__NEVER;
@@ -188,7 +188,7 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
     }
     for (;;) {
         if (done(arg)) {
-            break;
+            return IPC_OK;
         }
         ipc_err err = ended(conn, generation);
         if (err) {
@@ -213,10 +213,18 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
             }
         }
     }
+}
+
+ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    ipc_err err = wait_until(conn, done, arg, deadline);
+    /* Somebody must drive on: one of those who follow, or the library's thread. */
     if (conn->followers && !conn->driving) {
-        pthread_cond_broadcast(&conn->changed); /* one of them drives on */
+        pthread_cond_broadcast(&conn->changed);
+    } else if (!conn->driving) {
+        ipc__conn_kick(conn);
     }
-    return IPC_OK;
+    return err;
 }
 
 ipc_err ipc__wait_fd(int fd, uint64_t deadline)

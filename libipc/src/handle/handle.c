@@ -4,6 +4,7 @@
  */
 #include "client/handle.h"
 
+#include "codec/scan.h"
 #include "util/error.h"
 
 #include <stdlib.h>
@@ -88,6 +89,9 @@ static ipc_err check_name(const char *name)
     size_t length = name ? strlen(name) : 1;
     if (length == 0 || length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, length);
+    }
+    if (name && ipc__utf8_span((const unsigned char *)name, length) != length) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
     }
     return IPC_OK;
 }

@@ -174,7 +174,11 @@ const char *ipc_queue_name(const ipc_queue *queue)
 static ipc_err put(ipc_queue *queue, ipc__bytes value, ipc__block *block, int64_t timeout_ms)
 {
     ipc_err err = ipc__handle_enter(&queue->base);
-    return err ? err : ipc__handle_leave(&queue->base, ipc__put(&queue->base, value, block, timeout_ms));
+    if (err) {
+        return err;
+    }
+    err = queue->base.end ? ipc__fail_plain(queue->base.end) : ipc__put(&queue->base, value, block, timeout_ms);
+    return ipc__handle_leave(&queue->base, err);
 }
 
 ipc_err ipc_queue_put_bytes(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms)

@@ -354,7 +354,11 @@ static ipc__peer *bind_remote(ipc__hubside *side, const ipc__zmq_id *id, const i
     }
     ipc_err err = greet(peer, &envelope->at);
     err = err ? err : equip(peer);
-    if (err || !ipc__zmq_peer_bind(&peer->zmq, id)) {
+    if (!err && !ipc__zmq_peer_bind(&peer->zmq, id)) {
+        err = ipc__fail_plain(IPC_ENOMEM);
+    }
+    if (err) {
+        ipc__zmq_hub_refuse(side->zmq, id, head->seq, err, ipc__now());
         ipc__peer_end(peer, IPC__END_CLEAN);
         return NULL;
     }

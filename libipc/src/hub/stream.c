@@ -12,8 +12,9 @@
 
 enum {
     REBALANCE_US = 2000,    /* how long somebody starves before others give back */
-    POLL_RECALL_MS = 10,    /* how long a POLL waits for others to give back */
-    FULL_RECALL_MS = 10,    /* how long a put without patience waits for credits to come back */
+    /* Used up only where the other side is stopped or starved of processor time: otherwise it answers at once. */
+    POLL_RECALL_MS = 200, /* how long a POLL waits for others to give back */
+    FULL_RECALL_MS = 200, /* how long a put without patience waits for credits to come back */
     STREAK_US = 5000,       /* puts closer than this are a sustained stream */
     GRANT_MAX = 4096,       /* credits of one grant */
 };
@@ -527,15 +528,38 @@ static void serve(ipc__stream *stream)
     }
 }
 
+/* Somebody who does not want to wait has nothing: ask the next one, or say so. Whether anything may move now. */
+static bool hurry_polls(ipc__stream *stream)
+{
+    while (stream->pollers && !stream->untaken) {
+        ipc__call_answer(stream->pollers, IPC_EEMPTY);
+    }
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->recalling) {
+            return false;
+        }
+    }
+    ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    uint64_t before = stream->untaken;
+    if (giver) {
+        recall(giver, 1);
+    }
+    return stream->untaken != before;
+}
+
 void ipc__stream_pump(ipc__stream *stream)
 {
     if (stream->object->deleting) {
         return;
     }
-    if (stream->putters) {
-        admit(stream);
-    }
-    serve(stream);
+    do {
+        if (stream->putters) {
+            admit(stream);
+        }
+        serve(stream);
+    } while (stream->pollers && !stream->ready && hurry_polls(stream));
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
@@ -583,8 +607,8 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
         ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
         return IPC_OK;
     }
-    ipc__sub *giver = richest(stream, sub);
-    if (!giver && !stream->ready) {
+    /* Nobody has anything, also nobody who was asked to give it back already. */
+    if (!stream->untaken && !stream->ready) {
         return ipc__fail_plain(IPC_EEMPTY);
     }
     sub->poll = ipc__call_wait(hold, request->seq, &stream->pollers, POLL_RECALL_MS, IPC_EEMPTY);
@@ -595,9 +619,6 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
-    if (giver) {
-        recall(giver, 1);
-    }
     ipc__stream_pump(stream);
     return IPC_OK;
 }

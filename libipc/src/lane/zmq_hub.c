@@ -203,6 +203,18 @@ void ipc__zmq_hub_stranger(ipc__zmq_hub *hub, const ipc__zmq_id *id, uint64_t no
     ipc__outbox_free(&out);
 }
 
+void ipc__zmq_hub_refuse(ipc__zmq_hub *hub, const ipc__zmq_id *id, uint64_t seq, ipc_err err, uint64_t now)
+{
+    const char *words = ipc_last_error();
+    ipc__outbox out = {0};
+    msgpack_packer packer = ipc__packer(&out.ops);
+    ipc__write_op(&packer, IPC__OP_REPLY, 0, seq, 2);
+    msgpack_pack_int(&packer, err);
+    msgpack_pack_str_with_body(&packer, words, strlen(words));
+    flush_to(hub, id, &out, 0, now);
+    ipc__outbox_free(&out);
+}
+
 void ipc__zmq_peer_received(ipc__zmq_peer *peer)
 {
     if (*peer->acked - peer->acked_sent >= IPC__WINDOW / 4) {

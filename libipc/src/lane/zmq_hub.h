@@ -65,6 +65,9 @@ ipc__zmq_peer *ipc__zmq_hub_dead(ipc__zmq_hub *hub);
 /* A sender that no session belongs to: tell it that its session is over. */
 void ipc__zmq_hub_stranger(ipc__zmq_hub *hub, const ipc__zmq_id *id, uint64_t now);
 
+/* A sender whose HELLO is refused: the answer, with this thread's error text. */
+void ipc__zmq_hub_refuse(ipc__zmq_hub *hub, const ipc__zmq_id *id, uint64_t seq, ipc_err err, uint64_t now);
+
 /* Put bytes taken in since the last envelope to the peer: past a share of the window they are told at once. */
 void ipc__zmq_peer_received(ipc__zmq_peer *peer);
 

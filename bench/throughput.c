@@ -1,0 +1,80 @@
+/*
+ * Throughput: one producer process and one consumer process, one value a call. "produce", "consume", and "forward", a
+ * bare PULL to PUSH in between, for the comparison with a hub.
+ * Touches a transport. One thread.
+ */
+#include "driver/transport.h"
+
+#include <string.h>
+#include <zmq.h>
+
+/* Each payload begins with its number, so that a lost or doubled one is seen. */
+static void produce(const bench_options *options, const bench_transport *transport)
+{
+    void *side = transport->open(options, BENCH_SENDS);
+    transport->send(side); /* number 0, before the clock starts: everything is connected when it arrives */
+    bench_ready();
+    bench_number("start", (double)bench_now());
+    for (uint64_t i = 1; i <= options->count; i++) {
+        memcpy(transport->payload(side), &i, sizeof i);
+        transport->send(side);
+    }
+    transport->close(side);
+}
+
+static void expect(uint64_t number, const void *payload)
+{
+    uint64_t got;
+    memcpy(&got, payload, sizeof got);
+    if (got != number) {
+        bench_fail("message %llu came where %llu was due", (unsigned long long)got, (unsigned long long)number);
+    }
+}
+
+static void consume(const bench_options *options, const bench_transport *transport)
+{
+    void *side = transport->open(options, BENCH_RECEIVES);
+    expect(0, transport->receive(side));
+    bench_ready();
+    for (uint64_t i = 1; i <= options->count; i++) {
+        expect(i, transport->receive(side));
+    }
+    bench_number("end", (double)bench_now());
+    transport->close(side);
+}
+
+/* The producer has bound its end; the consumer connects to ours. */
+static void forward(const bench_options *options)
+{
+    void *context = zmq_ctx_new();
+    void *from = bench_zmq_socket(context, ZMQ_PULL, options->address, false);
+    void *to = bench_zmq_socket(context, ZMQ_PUSH, options->second, true);
+    for (uint64_t i = 0; i <= options->count; i++) {
+        zmq_msg_t message;
+        zmq_msg_init(&message);
+        if (zmq_msg_recv(&message, from, 0) < 0 || zmq_msg_send(&message, to, 0) < 0) {
+            bench_fail("cannot forward: %s", zmq_strerror(zmq_errno()));
+        }
+    }
+    zmq_close(from);
+    zmq_close(to);
+    zmq_ctx_term(context);
+}
+
+int main(int argc, char **argv)
+{
+    bench_options options = bench_parse(argc, argv);
+    if (options.size < sizeof(uint64_t)) {
+        bench_fail("a message has %zu bytes at least", sizeof(uint64_t));
+    }
+    if (strcmp(options.role, "produce") == 0) {
+        produce(&options, bench_transport_of(&options));
+    } else if (strcmp(options.role, "consume") == 0) {
+        consume(&options, bench_transport_of(&options));
+    } else if (strcmp(options.role, "forward") == 0 && options.second) {
+        forward(&options);
+    } else {
+        bench_fail("produce, consume, or forward with --second");
+    }
+    return 0;
+}

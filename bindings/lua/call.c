@@ -1,0 +1,128 @@
+/*
+ * What stands around a call into the library: timeouts in, failures out, and Ctrl-C in between.
+ * Touches the Lua state, and this thread's wait hooks while a call runs.
+ * Locks nothing: a Lua state is one thread's at a time.
+ */
+#include "call.h"
+
+#include <ctype.h>
+#include <ipc/types.h>
+#include <math.h>
+#include <string.h>
+
+/* Room on the Lua stack for what an interruption pushes. */
+enum { INTERRUPTED_SLOTS = 8 };
+
+static int no_op(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* Let a pending debug hook run: calling any function does. True: it raised an error, which is left on the stack. */
+static bool hook_raises(lua_State *L)
+{
+    lua_pushcfunction(L, no_op);
+    return lua_pcall(L, 0, 0, 0) != LUA_OK;
+}
+
+/*
+ * Ctrl-C in the standalone interpreter is a debug hook on the main coroutine that raises "interrupted!". In another
+ * coroutine that waits here, the hook is borrowed for a moment; if it took itself off, it is gone for the main one, too.
+ */
+static bool main_hook_raises(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    lua_Hook hook = main == L ? NULL : lua_gethook(main);
+    if (!hook) {
+        return false;
+    }
+    lua_Hook own = lua_gethook(L);
+    int own_mask = lua_gethookmask(L);
+    int own_count = lua_gethookcount(L);
+    lua_sethook(L, hook, lua_gethookmask(main), lua_gethookcount(main));
+    bool raised = hook_raises(L);
+    if (!lua_gethook(L)) {
+        lua_sethook(main, NULL, 0, 0);
+    }
+    lua_sethook(L, own, own_mask, own_count);
+    return raised;
+}
+
+static int interrupted(void *arg)
+{
+    lua_State *L = arg;
+    bool raised = hook_raises(L) || main_hook_raises(L);
+    ipc__lua_get(L)->interrupted = raised;
+    return raised;
+}
+
+void ipc__lua_enter(ipc__lua_call *call, lua_State *L)
+{
+    luaL_checkstack(L, INTERRUPTED_SLOTS, NULL);
+    ipc__lua *own = ipc__lua_get(L);
+    call->own = own;
+    call->out = own->out;
+    msgpack_sbuffer_init(&own->out);
+    call->hooks = (ipc_wait_hooks){.interrupted = interrupted, .arg = L};
+    call->outer = ipc_set_wait_hooks(&call->hooks);
+}
+
+void ipc__lua_leave(ipc__lua_call *call)
+{
+    ipc_set_wait_hooks(call->outer);
+    ipc__lua_keep_buffer(call->own, &call->out);
+}
+
+/* Push the name that Lua programs see: "empty" for IPC_EEMPTY. */
+static void push_code(lua_State *L, ipc_err err)
+{
+    static const char prefix[] = "IPC_E";
+    const char *name = ipc_err_name(err);
+    if (!name || strncmp(name, prefix, sizeof prefix - 1) != 0) {
+        lua_pushliteral(L, "unknown");
+        return;
+    }
+    char code[32];
+    size_t length = 0;
+    for (name += sizeof prefix - 1; name[length] && length < sizeof code; length++) {
+        code[length] = (char)tolower((unsigned char)name[length]);
+    }
+    lua_pushlstring(L, code, length);
+}
+
+int ipc__lua_fail(lua_State *L, ipc_err err)
+{
+    if (err == IPC_EINTR) {
+        ipc__lua *own = ipc__lua_get(L);
+        bool raised = own->interrupted;
+        own->interrupted = false;
+        return raised ? lua_error(L) : luaL_error(L, "%s", ipc_strerror(err));
+    }
+    const char *detail = ipc_last_error();
+    if (err == IPC_EINVAL || err == IPC_EUNFINISHED) {
+        return luaL_error(L, "%s", *detail ? detail : ipc_strerror(err));
+    }
+    /* The detail first: what is pushed later may run finalizers, and those may call the library. */
+    lua_pushstring(L, *detail ? detail : ipc_strerror(err));
+    lua_pushnil(L);
+    push_code(L, err);
+    lua_rotate(L, -3, 2);
+    return 3;
+}
+
+int64_t ipc__lua_timeout(lua_State *L, int index)
+{
+    static const double longest_ms = 9e15; /* beyond it a double skips integers, and nobody waits that long */
+    if (lua_isnoneornil(L, index)) {
+        return IPC_FOREVER;
+    }
+    lua_Number seconds = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : -1;
+    if (!(seconds >= 0)) {
+        return luaL_argerror(L, index, "a timeout is a number of seconds, 0 or more, or nil for ever");
+    }
+    double ms = ceil(seconds * 1000);
+    return ms > longest_ms ? IPC_FOREVER : (int64_t)ms;
+}

@@ -1,0 +1,44 @@
+/*
+ * Between Lua values and packed bytes, in one pass each way.
+ * Touches the Lua state, the state's buffer, and the library's cursor.
+ * Locks nothing: a Lua state is one thread's at a time.
+ */
+#ifndef IPC__LUA_CONVERT_H
+#define IPC__LUA_CONVERT_H
+
+#include "state.h"
+
+#include <ipc/msg.h>
+
+/** As deep as the library's own check (ipc_msg_check) lets sequences and maps nest, and as many values in one. */
+enum { IPC__LUA_MAX_DEPTH = 32, IPC__LUA_MAX_NODES = 1 << 24 };
+
+/**
+ * Where in a value the converter is: a chain of keys up to the outermost table, walked only for an error's text.
+ * NULL stands for the value itself.
+ */
+typedef struct ipc__lua_place {
+    const struct ipc__lua_place *outer;
+    int key;           /* stack index of the key; 0: index counts */
+    lua_Integer index; /* of the element in a sequence */
+} ipc__lua_place;
+
+/** Push "at [1].name: " for a place; nothing ("") for the value itself. */
+void ipc__lua_push_place(lua_State *L, const ipc__lua_place *place);
+
+/**
+ * Pack the value at an index of the stack into own->out, whatever was in there.
+ * Raises an error about argument *index* for what cannot be packed. Runs no Lua code, allocates nothing of Lua's.
+ */
+void ipc__lua_encode(lua_State *L, ipc__lua *own, int index);
+
+/** Replace the value at an index by its packed bytes, as a string. Raises as ipc__lua_encode() does. */
+void ipc__lua_pack_in_place(lua_State *L, int index);
+
+/** Push the value of packed bytes: 1, or 3 (nil, code, detail) where Lua cannot hold it or it is none. */
+int ipc__lua_decode(lua_State *L, const void *bytes, size_t length);
+
+/** Push the value of a message as ipc__lua_decode() does, and free the message, whatever happens. */
+int ipc__lua_decode_msg(lua_State *L, ipc_msg *msg);
+
+#endif

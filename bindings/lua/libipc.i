@@ -1,0 +1,110 @@
+/*
+ * The Lua binding: module libipc.core, the classes of bindings/swig over the C library, and Lua's typemaps for them.
+ * Touches the Lua state; what is idiom (options, iterators, names) is in libipc/init.lua.
+ * Locks nothing: a Lua state is one thread's at a time.
+ */
+%module libipc_core
+
+%{
+#define IPC_BINDING_LANGUAGE "lua"
+
+#include "call.h"
+#include "convert.h"
+#include "handle.h"
+#include "item.h"
+#include "module.h"
+
+#define IPC_ENTER                                                                                                      \
+    ipc__lua_call call;                                                                                                \
+    ipc__lua_enter(&call, L);
+#define IPC_LEAVE ipc__lua_leave(&call);
+
+static ipc_err ipc_queue_joinable(ipc_queue *queue, bool *answer)
+{
+    ipc_queue_info info = {0};
+    ipc_err err = ipc_queue_stat(queue, &info);
+    *answer = info.joinable;
+    return err;
+}
+%}
+
+/* Items stand for messages (item.c), and settle themselves. */
+%ignore ipc_msg;
+%ignore ipc_queue::done;
+%ignore ipc_queue::release;
+
+/* ---- arguments ---- */
+
+%define IPC_SELF(type, kind)
+%typemap(in) struct type *self "$1 = ipc__lua_check_handle(L, $input, kind);"
+%typemap(check) ipc_err *failed "ipc__lua_new_handle(L);"
+%typemap(out) struct type * "ipc__lua_fill_handle(L, -1, $1, kind); SWIG_arg++;"
+%enddef
+IPC_SELF(ipc_conn, IPC__LUA_CONN)
+IPC_SELF(ipc_queue, IPC__LUA_QUEUE)
+IPC_SELF(ipc_pipe, IPC__LUA_PIPE)
+IPC_SELF(ipc_hub, IPC__LUA_HUB)
+
+%typemap(in) ipc_conn *conn
+    "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_CONN);"
+
+%typemap(in) (const void *bytes, size_t length) {
+    ipc__lua *own = ipc__lua_get(L);
+    ipc__lua_encode(L, own, $input);
+    $1 = own->out.data;
+    $2 = own->out.size;
+}
+/* Kept as a string: what is made after it may run the garbage collector, and finalizers may use the buffer. */
+%typemap(in) (const void *ticket, size_t size) {
+    ipc__lua_pack_in_place(L, $input);
+    $1 = (void *)lua_tolstring(L, $input, &$2);
+}
+
+%typemap(default) int64_t timeout_ms "$1 = IPC_FOREVER;"
+%typemap(in) int64_t timeout_ms "$1 = ipc__lua_timeout(L, $input);"
+%typemap(in) uint64_t maxsize "$1 = ipc__lua_check_count(L, $input);"
+%typemap(in) const char *name, const char *program "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
+
+/* ---- results ---- */
+
+%typemap(in, numinputs=0) ipc_msg **value (ipc_msg *msg = NULL) "$1 = &msg;"
+%typemap(argout) ipc_msg **value "SWIG_arg += ipc__lua_decode_msg(L, *$1);"
+
+%typemap(in, numinputs=0) ipc_msg **item ""
+%typemap(check) ipc_msg **item "$1 = ipc__lua_new_item(L, 1);"
+%typemap(argout) ipc_msg **item "SWIG_arg++;"
+
+%typemap(in, numinputs=0) bool *answer (bool answer = false) "$1 = &answer;"
+%typemap(argout) bool *answer "lua_pushboolean(L, *$1); SWIG_arg++;"
+
+%typemap(in, numinputs=0) uint64_t *count (uint64_t count = 0) "$1 = &count;"
+%typemap(argout) uint64_t *count "lua_pushinteger(L, (lua_Integer)*$1); SWIG_arg++;"
+
+%typemap(in, numinputs=0) ipc_pipe **a (ipc_pipe *end = NULL), ipc_pipe **b (ipc_pipe *end = NULL) "$1 = &end;"
+%typemap(check) ipc_pipe **a, ipc_pipe **b "ipc__lua_new_handle(L);"
+%typemap(argout) ipc_pipe **a "ipc__lua_fill_handle(L, -2, *$1, IPC__LUA_PIPE); SWIG_arg++;"
+%typemap(argout) ipc_pipe **b "ipc__lua_fill_handle(L, -1, *$1, IPC__LUA_PIPE); SWIG_arg++;"
+
+%typemap(in, numinputs=0) ipc_err *failed (ipc_err failed = IPC_OK) "$1 = &failed;"
+%typemap(argout) ipc_err *failed "if (*$1 != IPC_OK) { return ipc__lua_fail(L, *$1); }"
+
+%typemap(out) ipc_err "if ($1 != IPC_OK) { return ipc__lua_fail(L, $1); }"
+/* What has no other result says true. */
+%typemap(ret) ipc_err "if (SWIG_arg == 0) { lua_pushboolean(L, 1); SWIG_arg++; }"
+
+%include "common.i"
+
+/* A queue that came by a ticket has to be asked what it is. */
+%extend ipc_queue {
+    ipc_err joinable(bool *answer);
+}
+
+/* As plain functions: SWIG's way to call a class drops all results but the first. */
+%native(connect) int _wrap_new_Conn(lua_State *L);
+%native(open_queue) int _wrap_new_Queue(lua_State *L);
+%native(open_pipe) int _wrap_new_Pipe(lua_State *L);
+%native(start_hub) int _wrap_new_Hub(lua_State *L);
+
+%init %{
+    ipc__lua_open_module(L);
+%}

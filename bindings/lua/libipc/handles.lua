@@ -1,0 +1,254 @@
+-- The classes: Conn, Queue, JoinableQueue, Pipe, Hub, and the items that queues hand out.
+-- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here.
+-- Locks nothing: a Lua state is one thread's at a time.
+
+local core = require "libipc.core"
+
+local handles = {}
+
+-- ---- what all classes have ----
+
+-- SWIG's functions for a class, without those of SWIG's own.
+local function swig_methods(class)
+  local methods = {}
+  for name, method in pairs(getmetatable(core[class])[".instance"][".fn"]) do
+    if not name:find("^__") then
+      methods[name] = method
+    end
+  end
+  return methods
+end
+
+-- Give a class its methods, a name to print, and the method that <close> calls.
+local function define(class, methods, describe, close)
+  close = methods[close]
+  local metatable = core.classes[class]
+  metatable.__index = methods
+  metatable.__tostring = function(self) return ("%s: %s"):format(metatable.__name, describe(self)) end
+  metatable.__close = function(self) close(self) end
+  return methods
+end
+
+local function name_of(handle)
+  return handle:name() or "(unnamed)"
+end
+
+-- ---- options ----
+
+local MODES = {either = core.OPEN_EITHER, create = core.OPEN_CREATE, attach = core.OPEN_ATTACH}
+local SIDES = {any = core.PIPE_ANY, a = core.PIPE_A, b = core.PIPE_B}
+
+local function choice(options, name, choices)
+  local chosen = choices[options[name]]
+  if chosen == nil then
+    local known = {}
+    for word in pairs(choices) do
+      known[#known + 1] = ("%q"):format(word)
+    end
+    table.sort(known)
+    error(("the option %s is one of %s"):format(name, table.concat(known, ", ")), 3)
+  end
+  return chosen
+end
+
+-- The given options over the defaults; what is not among these is a mistake, blamed on the caller's caller.
+local function complete(given, defaults)
+  local options = {}
+  for name, value in pairs(defaults) do
+    options[name] = value
+  end
+  for name, value in pairs(given or {}) do
+    if type(value) ~= type(defaults[name]) then
+      local known = {}
+      for word, default in pairs(defaults) do
+        known[#known + 1] = ("%s (%s)"):format(word, type(default))
+      end
+      table.sort(known)
+      error(("no option %s of type %s here; there are: %s"):format(
+        tostring(name), type(value), table.concat(known, ", ")), 3)
+    end
+    options[name] = value
+  end
+  return options
+end
+
+-- open(name, options), open(options) and open() are all fine.
+local function name_and_options(name, options)
+  if type(name) == "table" and options == nil then
+    return nil, name
+  end
+  return name, options
+end
+
+-- ---- queues ----
+
+local QUEUE_OPTIONS = {maxsize = 0, mode = "either"}
+
+local function open_queue(conn, name, given, joinable)
+  name, given = name_and_options(name, given)
+  local options = complete(given, QUEUE_OPTIONS)
+  local queue, code, detail = core.open_queue(conn, name, choice(options, "mode", MODES), joinable, options.maxsize)
+  if queue and joinable then
+    core.as_joinable(queue)
+  end
+  return queue, code, detail
+end
+
+--- The two constructors.
+function handles.open_plain_queue(conn, name, options)
+  return open_queue(conn, name, options, false)
+end
+
+function handles.open_joinable_queue(conn, name, options)
+  return open_queue(conn, name, options, true)
+end
+
+-- How a loop over a queue ends without an error; with a timeout, running empty is one of them.
+local LAST = {closed = true, deleted = true, shutdown = true}
+
+-- Iterate over what fetch(queue, timeout) returns, until the queue is closed, deleted or shut down (by this program or
+-- another), or nothing comes for timeout seconds. Anything else, a lost hub say, is an error: the work is not done.
+local function iterate(queue, fetch, timeout)
+  return function()
+    local value, code, detail = fetch(queue, timeout)
+    if value == nil and not LAST[code] and code ~= "empty" then
+      error(detail, 2)
+    end
+    return value
+  end
+end
+
+local function queue_methods()
+  local methods = swig_methods("Queue")
+
+  function methods:put_nowait(value)
+    return self:put(value, 0)
+  end
+
+  function methods:get_nowait()
+    return self:get(0)
+  end
+
+  return methods
+end
+
+local Queue = define("Queue", queue_methods(), name_of, "close")
+Queue.task_done = nil
+Queue.join = nil
+
+--- for value in queue:items([timeout]) do … end: values, null as ipc.null.
+function Queue:items(timeout)
+  return iterate(self, self.get, timeout)
+end
+
+local JoinableQueue = define("JoinableQueue", queue_methods(), name_of, "close")
+
+--- for item in queue:items([timeout]) do … item:done() end: item.value, item.attempt, item:done(), item:release().
+function JoinableQueue:items(timeout)
+  return iterate(self, self.take, timeout)
+end
+
+-- An item that leaves its scope is done, or, when an error leaves with it, goes back: somebody else may manage.
+local Item = core.Item
+
+function Item:__close(failure)
+  if self:settled() then
+    return
+  end
+  if failure == nil then
+    self:done()
+  else
+    self:release()
+  end
+end
+
+function Item:__tostring()
+  return ("ipc.Item: attempt %d, of %s"):format(self.attempt, tostring(self.queue))
+end
+
+-- ---- pipes ----
+
+local Pipe = define("Pipe", swig_methods("Pipe"), name_of, "close")
+local poll = Pipe.poll
+
+--- Whether a recv would return at once. The one method that does not wait for ever without a timeout: it only looks.
+function Pipe:poll(timeout)
+  return poll(self, timeout or 0)
+end
+
+local PIPE_OPTIONS = {duplex = true, mode = "either", side = "any"}
+local PAIR_OPTIONS = {duplex = true}
+
+--- With a name, one end of that pipe; without, both ends of a new one: without duplex the first receives, the second
+--- sends.
+function handles.open_pipe(conn, name, given)
+  name, given = name_and_options(name, given)
+  if name ~= nil then
+    local options = complete(given, PIPE_OPTIONS)
+    local mode, side = choice(options, "mode", MODES), choice(options, "side", SIDES)
+    return core.open_pipe(conn, name, mode, side, not options.duplex)
+  end
+  return core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
+end
+
+-- ---- tickets ----
+
+--- The handle that a ticket stands for, as share() gave it to this or another process. Without a connection, one to the
+--- ticket's own hub.
+function handles.attach(conn, ticket)
+  local queue, code, detail = core.Queue_attach(conn, ticket)
+  if code == "type" then
+    return core.Pipe_attach(conn, ticket)
+  elseif not queue then
+    return nil, code, detail
+  end
+  local joinable
+  joinable, code, detail = queue:joinable()
+  if joinable == nil then
+    return nil, code, detail
+  end
+  return joinable and core.as_joinable(queue) or queue
+end
+
+-- ---- connections and hubs ----
+
+local Conn = define("Conn", swig_methods("Conn"), function(self) return self:address() end, "close")
+
+Conn.Queue = handles.open_plain_queue
+Conn.JoinableQueue = handles.open_joinable_queue
+Conn.Pipe = handles.open_pipe
+Conn.attach = handles.attach
+
+local CONNECT_OPTIONS = {timeout = 10.0}
+
+-- The name of the script that runs, for those who look at the hub.
+local function program()
+  local script = type(arg) == "table" and arg[0]
+  return type(script) == "string" and script:match("[^/]+$") or nil
+end
+
+function handles.connect(address, given)
+  return core.connect(address, program(), complete(given, CONNECT_OPTIONS).timeout)
+end
+
+local default
+
+--- The connection of handles that name none: made on first use, kept until the program ends.
+function handles.default()
+  if not default then
+    local conn, code, detail = handles.connect()
+    if not conn then
+      return nil, code, detail
+    end
+    default = conn
+  end
+  return default
+end
+
+define("Hub", swig_methods("Hub"), function(self) return self:address() end, "stop")
+
+function handles.start_hub(address)
+  return core.start_hub(address)
+end
+
+return handles

@@ -1,0 +1,109 @@
+-- libipc for Lua 5.4: queues and pipes between processes, in C, Python and Lua.
+-- Touches package.loaded through require; leaves the global table as it was.
+-- Locks nothing: a Lua state is one thread's at a time.
+--
+--     local ipc = require "libipc"
+--     local conn <close> = assert(ipc.connect("demo"))
+--     local jobs = assert(conn:JoinableQueue("jobs", {maxsize = 1000}))
+--     jobs:put({id = 7, path = "a.png"})
+--     for item in jobs:items() do work(item.value); item:done() end
+--
+-- RESULTS. What can go wrong at run time is returned: nil, a code, a detail in words. The codes are those of the C
+-- library without "IPC_E", in lower case: "empty", "full", "timeout", "closed", "eof", "lost", "noent", "options", ….
+-- What is a mistake in the program is raised: a value that cannot be sent, an option that does not exist, task_done
+-- once too often. A method with no other result returns true.
+--
+-- TIMEOUTS are seconds, fractions too; nil is for ever, 0 not at all. Only pipe:poll() without one looks at once.
+-- Ctrl-C interrupts every wait.
+--
+-- VALUES
+--
+--     Lua                               others                 back in Lua
+--     nil, ipc.null                     null                   ipc.null, so that nil always means a failure
+--     boolean                           boolean                boolean
+--     integer, float                    int64, float64         integer, float (3.0 stays a float)
+--     string                            text, must be UTF-8    string
+--     ipc.bin(s)                        bytes                  ipc.bin: .data, #, ==, tostring()
+--     table with keys 1 to n, or none   sequence               table; an empty one is marked with ipc.array
+--     ipc.array{…}                      sequence               likewise; holes are sent as null
+--     any other table, ipc.map{…}       map                    table; marked with ipc.map if empty, or keyed by numbers
+--     ipc.timestamp(sec, nsec)          a moment               likewise: .sec, .nsec, ==, <, tostring()
+--
+-- ipc.bin, ipc.array, ipc.map and ipc.timestamp are metatables, too: getmetatable(v) == ipc.bin tells one. Other
+-- metatables are passed over: tables are read raw. Functions, threads, handles and other userdata are refused, and so
+-- are tables nested deeper than 32. Tables keep no order of keys, and a key 1.0 is the key 1. An integer above 2^63-1
+-- that arrives is a failure ("format"), never a wrap. An extension that only others know (a big integer, a pickle)
+-- arrives as an ipc.ext and is sent on unchanged.
+
+-- SWIG's runtime leaves names in the global table. They are of no use here, and others may have theirs.
+local SWIG_GLOBALS = {"swig_type", "swig_equals", "libipc_core"}
+local before = {}
+for _, name in ipairs(SWIG_GLOBALS) do
+  before[name] = rawget(_G, name)
+end
+local core = require "libipc.core"
+for _, name in ipairs(SWIG_GLOBALS) do
+  rawset(_G, name, before[name])
+end
+
+local handles = require "libipc.handles"
+local values = require "libipc.values"
+
+local ipc = {
+  null = values.null,
+  bin = values.bin,
+  array = values.array,
+  map = values.map,
+  timestamp = values.timestamp,
+  ext = values.ext,
+
+  --- pack(value) -> string: the packed bytes (msgpack) of a value.
+  pack = core.pack,
+  --- unpack(string) -> value, or nil, code, detail.
+  unpack = core.unpack,
+  --- The version of the library that runs.
+  version = core.version(),
+
+  --- connect([address [, {timeout = 10}]]): a session with a hub; see ipc_connect() for addresses. Handles that were
+  --- opened through it keep it alive.
+  connect = handles.connect,
+  --- hub(address): a hub on a thread of this program; hub:address(), hub:stop().
+  hub = handles.start_hub,
+}
+
+-- Open on the default connection: what on a connection is conn:Queue(…) is ipc.Queue(…) there.
+local function on_default(open)
+  return function(...)
+    local conn, code, detail = handles.default()
+    if not conn then
+      return nil, code, detail
+    end
+    return open(conn, ...)
+  end
+end
+
+--- Queue([name] [, {maxsize = 0, mode = "either"}]): without a name it lives as long as a handle on it. mode is
+--- "create", "attach" or "either". Its methods: put(value [, timeout]), get([timeout]), put_nowait(value),
+--- get_nowait(), take([timeout]), items([timeout]), qsize(), empty(), full(), flush([timeout]), share(), name() and
+--- close().
+--- items() is for loops: it gives values until the queue is closed, deleted or shut down, or until nothing comes for
+--- timeout seconds; any other failure, such as a lost hub, is raised.
+ipc.Queue = on_default(handles.open_plain_queue)
+
+--- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
+--- there are task_done() and join([timeout]). An item has value, attempt, done(), release(); as a <close> variable it
+--- is done, or released when an error leaves its scope.
+ipc.JoinableQueue = on_default(handles.open_joinable_queue)
+
+--- Pipe(name [, {duplex = true, mode = "either", side = "any"}]): one end of a named pipe, "a", "b" or whichever is
+--- free. Pipe([{duplex = true}]): both ends of a new one. Without duplex the first one, "a", receives; "b" sends.
+--- send(value [, timeout]), recv([timeout]), poll([timeout]), readable(), writable(), flush([timeout]), share(),
+--- name(), close().
+ipc.Pipe = on_default(handles.open_pipe)
+
+--- attach(ticket): the queue or pipe end that share() gave the ticket for, in this process or another.
+function ipc.attach(ticket)
+  return handles.attach(nil, ticket)
+end
+
+return ipc

@@ -1,0 +1,39 @@
+/*
+ * What the module libipc.core has beside SWIG's classes.
+ * Touches the Lua state alone.
+ * Locks nothing: a Lua state is one thread's at a time.
+ */
+#include "module.h"
+
+#include "convert.h"
+#include "handle.h"
+#include "item.h"
+#include "values.h"
+
+static int pack(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    ipc__lua_pack_in_place(L, 1);
+    return 1;
+}
+
+static int unpack(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    size_t length;
+    const char *bytes = lua_tolstring(L, 1, &length);
+    return ipc__lua_decode(L, bytes, length);
+}
+
+void ipc__lua_open_module(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"pack", pack}, {"unpack", unpack}, {"as_joinable", ipc__lua_as_joinable}, {NULL, NULL}};
+
+    ipc__lua_open(L);
+    luaL_setfuncs(L, functions, 0);
+    ipc__lua_open_values(L);
+    ipc__lua_open_item(L);
+    ipc__lua_open_handles(L);
+}

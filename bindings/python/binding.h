@@ -1,0 +1,115 @@
+/*
+ * What the parts of the extension module share.
+ * Touches Python objects and the public C library. Everything here is called with the GIL held.
+ */
+#ifndef IPC__PY_BINDING_H
+#define IPC__PY_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <ipc/ipc.h>
+#include <stdbool.h>
+#include <time.h>
+
+/* ---- buffers (buffer.c) ---- */
+
+/* Where values are packed. One a thread is kept and used again. */
+typedef struct ipc__py_buffer {
+    char *data;
+    size_t length;
+    size_t capacity;
+    bool busy; /* a call further out in this thread is using it */
+} ipc__py_buffer;
+
+bool ipc__py_buffer_init(void);
+
+/* An empty buffer. NULL: MemoryError. */
+ipc__py_buffer *ipc__py_buffer_take(void);
+
+void ipc__py_buffer_give_back(ipc__py_buffer *buffer);
+
+/* Make room for more bytes behind length. False: MemoryError. */
+bool ipc__py_buffer_grow(ipc__py_buffer *buffer, size_t more);
+
+/* ---- values (encode.c, decode.c, ext.c) ---- */
+
+/* Pack a value; the buffer is to be given back. NULL: an exception that says which element cannot be sent, and why. */
+ipc__py_buffer *ipc__py_pack(PyObject *value);
+
+/* Packed bytes as a bytes object, and back from anything that shows its memory. NULL: an exception. */
+PyObject *ipc__py_pack_bytes(PyObject *value);
+PyObject *ipc__py_unpack_bytes(PyObject *packed);
+
+/* The value in a message, a new reference. NULL: an exception. */
+PyObject *ipc__py_unpack(const ipc_msg *msg);
+
+/* The same; the message is freed in any case. */
+PyObject *ipc__py_unpack_free(ipc_msg *msg);
+
+bool ipc__py_ext_init(void);
+
+/* The body of an integer beyond 64 bits; a new bytes object, NULL: an exception. So are the other bodies. */
+PyObject *ipc__py_bigint_body(PyObject *value);
+
+/* An exception: its type's name and its text. */
+PyObject *ipc__py_error_body(PyObject *value);
+
+/* libipc.Ext: an extension that Python has no type of its own for. */
+bool ipc__py_is_ext(PyObject *value);
+PyObject *ipc__py_ext_body(PyObject *value, int8_t *type);
+
+/* A datetime. False: TypeError for one without a time zone. */
+bool ipc__py_is_moment(PyObject *value);
+bool ipc__py_moment(PyObject *value, struct timespec *moment);
+
+/* What an extension stands for; libipc.Ext for what is unknown, malformed or out of Python's range. */
+PyObject *ipc__py_ext_decode(int8_t type, const char *body, size_t length);
+
+/* ---- errors (errors.c) ---- */
+
+/* A list of (name, code, text), from IPC_ERROR_MAP. */
+PyObject *ipc__py_error_list(void);
+
+/* Set the classes to raise: {code: class}. None, or NULL with an exception. */
+PyObject *ipc__py_set_exceptions(PyObject *classes);
+
+/* Raise what an error code stands for, with ipc_last_error(); a signal handler's exception for IPC_EINTR.
+ * @return NULL, always. */
+PyObject *ipc__py_raise(ipc_err err);
+
+/* ---- waiting (wait.c) ---- */
+
+bool ipc__py_wait_init(void);
+
+/* Around a call into the library that may wait: the hooks that were set before. */
+const ipc_wait_hooks *ipc__py_enter(void);
+void ipc__py_leave(const ipc_wait_hooks *outer);
+
+/* Python is about to end: from now on other threads than this one do not return from the library. None. */
+PyObject *ipc__py_drain(void);
+
+/* ---- calls (calls.c) ---- */
+
+/* Seconds (None: for ever) to milliseconds; false with an exception. */
+bool ipc__py_timeout(PyObject *seconds, int64_t *timeout_ms);
+
+/* A str's UTF-8, borrowed from it; NULL for None. False with an exception, for NUL characters too. */
+bool ipc__py_text(PyObject *object, char **text);
+
+/* Add the methods that are called most to SWIG's classes. */
+bool ipc__py_add_calls(PyTypeObject *queue, PyTypeObject *pipe);
+
+/* ---- what only the generated wrapper can do (libipc.i) ---- */
+
+/* The C object behind one of SWIG's; NULL with ValueError when it was never opened. */
+void *ipc__py_pointer(PyObject *self);
+
+/* The connection behind an object or None (then NULL). False: TypeError. */
+bool ipc__py_conn(PyObject *object, ipc_conn **conn);
+
+/* New objects of a class derived from SWIG's, that own what they are given. NULL: an exception, and it is freed. */
+PyObject *ipc__py_own_queue(PyObject *cls, ipc_queue *queue);
+PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe);
+PyObject *ipc__py_own_msg(ipc_msg *msg);
+
+#endif

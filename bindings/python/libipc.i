@@ -1,0 +1,238 @@
+/*
+ * The extension module libipc._core: the shared classes, and how Python's values, errors and timeouts get in and out.
+ * Touches what bindings/swig declares; the C parts are in the .c files beside it, the idioms in libipc/*.py.
+ * Locks nothing: the GIL is held, and given up by the wait hooks only while the library sleeps.
+ */
+%module(package="libipc") _core
+
+%{
+#include "binding.h"
+
+#define IPC_BINDING_LANGUAGE "python"
+#define IPC_ENTER const ipc_wait_hooks *outer = ipc__py_enter();
+#define IPC_LEAVE ipc__py_leave(outer);
+%}
+
+/* ---- values ---- */
+
+%typemap(in) (const void *bytes, size_t length) (ipc__py_buffer *packed = NULL) {
+    packed = ipc__py_pack($input);
+    if (!packed) {
+        SWIG_fail;
+    }
+    $1 = packed->data;
+    $2 = packed->length;
+}
+%typemap(freearg) (const void *bytes, size_t length) {
+    if (packed$argnum) {
+        ipc__py_buffer_give_back(packed$argnum);
+    }
+}
+
+%typemap(in, numinputs=0) ipc_msg **value (ipc_msg *msg = NULL) "$1 = &msg;"
+%typemap(argout) ipc_msg **value {
+    Py_XSETREF($result, ipc__py_unpack_free(*$1));
+    if (!$result) {
+        SWIG_fail;
+    }
+}
+
+/* ---- results ---- */
+
+%typemap(out) ipc_err {
+    if ($1 != IPC_OK) {
+        ipc__py_raise($1);
+        SWIG_fail;
+    }
+    $result = SWIG_Py_Void();
+}
+
+%typemap(in, numinputs=0) ipc_err *failed (ipc_err err = IPC_OK) "$1 = &err;"
+%typemap(argout) ipc_err *failed {
+    if (*$1 != IPC_OK) {
+        ipc__py_raise(*$1);
+        SWIG_fail;
+    }
+}
+
+%typemap(in, numinputs=0) bool *answer (bool temp = false) "$1 = &temp;"
+%typemap(argout) bool *answer "Py_XSETREF($result, PyBool_FromLong(*$1));"
+%typemap(in, numinputs=0) uint64_t *count (uint64_t temp = 0) "$1 = &temp;"
+%typemap(argout) uint64_t *count "Py_XSETREF($result, PyLong_FromUnsignedLongLong(*$1));"
+
+/* ---- arguments ---- */
+
+%typemap(in) int64_t timeout_ms {
+    if (!ipc__py_timeout($input, &$1)) {
+        SWIG_fail;
+    }
+}
+
+%typemap(in) const char *name {
+    if (!ipc__py_text($input, &$1)) {
+        SWIG_fail;
+    }
+}
+%typemap(freearg) const char *name ""
+%apply const char *name { const char *program };
+
+%typemap(in) ipc_conn *conn {
+    if (!ipc__py_conn($input, &$1)) {
+        SWIG_fail;
+    }
+}
+
+/* What ends something waits for the threads that are inside, which need the GIL to get out; and it cannot raise. */
+%define IPC_ENDS(Function)
+%exception Function %{
+    Py_BEGIN_ALLOW_THREADS
+    $action
+    Py_END_ALLOW_THREADS
+%}
+%enddef
+
+IPC_ENDS(ipc_conn::close)
+IPC_ENDS(ipc_queue::close)
+IPC_ENDS(ipc_pipe::close)
+IPC_ENDS(ipc_hub::stop)
+
+/* SWIG's own conversion of self takes an object that was never initialised for granted, and crashes on it. */
+%define IPC_SELF(Type)
+%typemap(in) struct Type *self {
+    $1 = ipc__py_pointer($input);
+    if (!$1) {
+        SWIG_fail;
+    }
+}
+%feature("python:tp_new") Type %{ipc__py_new_##Type%}
+IPC_ENDS(Type::~Type)
+%{
+static PyObject *ipc__py_new_##Type(PyTypeObject *cls, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    return ipc__py_blank(cls, SWIGTYPE_p_##Type);
+}
+%}
+%enddef
+
+%{
+/* An object without a pointer: SWIG wants to know its type nevertheless. */
+static PyObject *ipc__py_blank(PyTypeObject *cls, swig_type_info *type)
+{
+    PyObject *self = cls->tp_alloc(cls, 0);
+    if (self) {
+        ((SwigPyObject *)self)->ty = type;
+    }
+    return self;
+}
+%}
+
+IPC_SELF(ipc_msg)
+IPC_SELF(ipc_conn)
+IPC_SELF(ipc_queue)
+IPC_SELF(ipc_pipe)
+IPC_SELF(ipc_hub)
+
+/* ---- module functions ---- */
+
+%rename(errors) ipc__py_error_list;
+PyObject *ipc__py_error_list(void);
+%rename(set_exceptions) ipc__py_set_exceptions;
+PyObject *ipc__py_set_exceptions(PyObject *classes);
+%rename(drain) ipc__py_drain;
+PyObject *ipc__py_drain(void);
+%rename(pack) ipc__py_pack_bytes;
+PyObject *ipc__py_pack_bytes(PyObject *value);
+%rename(unpack) ipc__py_unpack_bytes;
+PyObject *ipc__py_unpack_bytes(PyObject *packed);
+
+/* ---- the classes ---- */
+
+/* calls.c has these. */
+%ignore ipc_queue::put_bytes;
+%ignore ipc_queue::get;
+%ignore ipc_queue::take;
+%ignore ipc_queue::from_ticket;
+%ignore ipc_pipe::send_bytes;
+%ignore ipc_pipe::recv;
+%ignore ipc_pipe::poll;
+%ignore ipc_pipe::from_ticket;
+%ignore ipc_pipe::both;
+
+/* Only JoinableQueue has these two under their own names; libipc.Item calls the next two; pickle the last. */
+%rename(_task_done) ipc_queue::task_done;
+%rename(_join) ipc_queue::join;
+%rename(_done) ipc_queue::done;
+%rename(_release) ipc_queue::release;
+%rename(_share) share;
+
+%include "common.i"
+
+%{
+void *ipc__py_pointer(PyObject *self)
+{
+    void *pointer = ((SwigPyObject *)self)->ptr;
+    if (!pointer) {
+        PyErr_Format(PyExc_ValueError, "this %s was never opened: its class's __init__ did not run, or it failed",
+                     Py_TYPE(self)->tp_name);
+    }
+    return pointer;
+}
+
+bool ipc__py_conn(PyObject *object, ipc_conn **conn)
+{
+    void *pointer = NULL;
+    if (object == Py_None) {
+        *conn = NULL;
+        return true;
+    }
+    if (SWIG_IsOK(SWIG_ConvertPtr(object, &pointer, SWIGTYPE_p_ipc_conn, 0))) {
+        *conn = ipc__py_pointer(object);
+        return *conn != NULL;
+    }
+    PyErr_Format(PyExc_TypeError, "a connection or None, not a %s", Py_TYPE(object)->tp_name);
+    return false;
+}
+
+static PyObject *ipc__py_own(PyObject *cls, void *pointer, swig_type_info *type)
+{
+    PyObject *self = ipc__py_blank((PyTypeObject *)cls, type);
+    return self ? SWIG_Python_NewPointerObj(self, pointer, type, SWIG_BUILTIN_TP_INIT | SWIG_POINTER_OWN) : NULL;
+}
+
+PyObject *ipc__py_own_queue(PyObject *cls, ipc_queue *queue)
+{
+    PyObject *self = ipc__py_own(cls, queue, SWIGTYPE_p_ipc_queue);
+    if (!self) {
+        ipc_queue_free(queue);
+    }
+    return self;
+}
+
+PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe)
+{
+    PyObject *self = ipc__py_own(cls, pipe, SWIGTYPE_p_ipc_pipe);
+    if (!self) {
+        ipc_pipe_free(pipe);
+    }
+    return self;
+}
+
+PyObject *ipc__py_own_msg(ipc_msg *msg)
+{
+    PyObject *self = SWIG_Python_NewPointerObj(NULL, msg, SWIGTYPE_p_ipc_msg, SWIG_POINTER_OWN);
+    if (!self) {
+        ipc_msg_free(msg);
+    }
+    return self;
+}
+%}
+
+%init %{
+    if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() ||
+        !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
+                           (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type)) {
+        return NULL;
+    }
+%}

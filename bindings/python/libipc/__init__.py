@@ -1,0 +1,45 @@
+"""Queues, joinable queues and pipes between processes, in Python and other languages.
+
+    import libipc
+
+    with libipc.connect("demo") as conn:              # the hub of that name, started if there is none
+        jobs = conn.JoinableQueue("jobs", maxsize=1000)
+        jobs.put({"id": 7, "path": "a.png"})
+        jobs.join(timeout=5)
+
+    q = libipc.Queue()                                # no name: on this program's own hub
+
+Queue, JoinableQueue and Pipe have the standard library's methods, arguments and exceptions. Values are what every
+language has: None, bool, int, float, str, bytes, list, dict, aware datetimes, exceptions. Handles may be used from any
+thread, pickled at any time, and are inherited by forked children.
+"""
+
+from . import _core, _lifecycle  # noqa: F401  (_lifecycle acts by being imported)
+from ._conn import Conn, connect
+from ._errors import *  # noqa: F403
+from ._errors import __all__ as _error_names
+from ._hub import Hub
+from ._pipe import Connection, Pipe
+from ._queue import Item, JoinableQueue, Queue
+from ._values import Ext, RemoteError
+
+__version__ = _core.version()
+
+pack = _core.pack
+unpack = _core.unpack
+
+__all__ = [
+    "Conn",
+    "Connection",
+    "Ext",
+    "Hub",
+    "Item",
+    "JoinableQueue",
+    "Pipe",
+    "Queue",
+    "RemoteError",
+    "connect",
+    "pack",
+    "unpack",
+    *_error_names,
+]

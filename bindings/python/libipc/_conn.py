@@ -1,0 +1,119 @@
+"""Connections: sessions with a hub, and the ones that a process shares."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from . import _core, _pipe, _queue
+
+CONNECT_TIMEOUT = 10.0
+
+# Every connection of this process, for a clean end.
+_all: weakref.WeakSet[Conn] = weakref.WeakSet()
+
+
+def _program() -> str:
+    return os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) and sys.argv[0] else "python"
+
+
+class Conn(_core.Conn):
+    """A session with a hub. Objects are opened through it; closing it closes them."""
+
+    __slots__ = ("_closed", "__weakref__")
+
+    def __init__(self, address: str | None = None, timeout: float | None = CONNECT_TIMEOUT) -> None:
+        self._closed = False
+        super().__init__(address, _program(), timeout)
+        _all.add(self)
+
+    address = property(_core.Conn.address, doc="The address under which others reach the same hub.")
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def Queue(self, name: str | None = None, maxsize: int = 0, mode: str = "either") -> _queue.Queue:
+        """Open a queue; without a name a new one, which lives as long as somebody holds a handle on it."""
+        return _queue.Queue(name, maxsize, mode, conn=self)
+
+    def JoinableQueue(self, name: str | None = None, maxsize: int = 0, mode: str = "either") -> _queue.JoinableQueue:
+        """Open a queue that knows when its items are finished."""
+        return _queue.JoinableQueue(name, maxsize, mode, conn=self)
+
+    def Pipe(self, name=None, end: str | None = None, duplex: bool = True, mode: str = "either"):
+        """Both ends of a new pipe, or with a name one end: "a", "b", or None for the one that nobody holds."""
+        return _pipe.Pipe(name, end, duplex, mode, conn=self)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the hub owns everything that was put or sent through this connection."""
+        super().flush(timeout)
+
+    def close(self) -> None:
+        """End the session cleanly. Every call that waits on it raises Closed."""
+        self._closed = True
+        super().close()
+
+    def __enter__(self) -> Conn:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<libipc.Conn {self.address}{state}>"
+
+    def __reduce__(self) -> tuple:
+        return connect, (self.address,)
+
+
+def connect(address: str | None = None, timeout: float | None = CONNECT_TIMEOUT) -> Conn:
+    """Connect to a hub, starting it where the address allows.
+
+    None: $LIBIPC_ADDRESS, or else this program's own private hub. A bare name: the hub of that name, started if there
+    is none. "ipc:///path", "tcp://127.0.0.1:port": connect, never start.
+    """
+    return Conn(address, timeout)
+
+
+class _Shared:
+    """The connections that handles use which were not opened through one of the program's own."""
+
+    def __init__(self) -> None:
+        self.renew_lock()
+        self.default: Conn | None = None
+        self.by_address: weakref.WeakValueDictionary[str, Conn] = weakref.WeakValueDictionary()
+
+    def renew_lock(self) -> None:
+        self.lock = threading.Lock()
+
+
+_shared = _Shared()
+os.register_at_fork(after_in_child=_shared.renew_lock)  # another thread of the parent may have held it
+
+
+def default() -> Conn:
+    """The connection to the default address, made on first use."""
+    with _shared.lock:
+        if _shared.default is None or _shared.default.closed:
+            _shared.default = connect()
+        return _shared.default
+
+
+def to_address(address: str) -> Conn:
+    """A connection for a handle that came from another process."""
+    with _shared.lock:
+        conn = _shared.default
+        if conn is None or conn.closed or conn.address != address:
+            conn = _shared.by_address.get(address)
+        if conn is None or conn.closed:
+            conn = _shared.by_address[address] = connect(address)
+        return conn
+
+
+def close_all() -> None:
+    """End every session of this process cleanly."""
+    for conn in list(_all):
+        conn.close()

@@ -1,0 +1,71 @@
+"""The exceptions: one class for each error code of the C library.
+
+Every class derives from Error and from the built-in (or standard library's) exception that fits, so that code written
+for queue.Queue or multiprocessing catches what it always did.
+"""
+
+from __future__ import annotations
+
+import queue
+
+from . import _core
+
+
+class Error(Exception):
+    """Any error of libipc. code is the C library's number, code_name its name there."""
+
+    code: int = 0
+    code_name: str = "IPC_OK"
+
+
+# What a code is called in Python, and what else it is.
+_CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
+    "IPC_EINVAL": ("InvalidArgument", (ValueError,)),
+    "IPC_ENOMEM": ("OutOfMemory", (MemoryError,)),
+    "IPC_ESYS": ("SystemCallError", (OSError,)),
+    "IPC_ETIMEOUT": ("Timeout", (TimeoutError,)),
+    "IPC_EINTR": ("Interrupted", (InterruptedError,)),
+    "IPC_EEMPTY": ("Empty", (queue.Empty,)),
+    "IPC_EFULL": ("Full", (queue.Full,)),
+    # The standard library raises ValueError from a closed queue, OSError from a closed Connection.
+    "IPC_ECLOSED": ("Closed", (ValueError, OSError)),
+    "IPC_EEOF": ("EndOfPipe", (EOFError,)),
+    "IPC_EPIPE": ("BrokenPipe", (BrokenPipeError,)),
+    # Python 3.13 and later have a class of their own for it.
+    "IPC_ESHUTDOWN": ("ShutDown", (getattr(queue, "ShutDown", Exception),)),
+    "IPC_ELOST": ("HubLost", (ConnectionResetError,)),
+    "IPC_ENOHUB": ("NoHub", (ConnectionRefusedError,)),
+    "IPC_EHUBPROG": ("HubProgramNotFound", (FileNotFoundError,)),
+    "IPC_EADDRESS": ("BadAddress", (ValueError,)),
+    "IPC_EADDRINUSE": ("AddressInUse", (OSError,)),
+    "IPC_EEXIST": ("AlreadyExists", (FileExistsError,)),
+    "IPC_ENOENT": ("NotFound", (FileNotFoundError,)),
+    "IPC_ETYPE": ("WrongType", (TypeError,)),
+    "IPC_EOPTIONS": ("OptionsDiffer", (ValueError,)),
+    "IPC_EDELETED": ("Deleted", (OSError,)),
+    "IPC_EBUSY": ("Busy", (OSError,)),
+    "IPC_ELIMIT": ("LimitReached", (OSError,)),
+    "IPC_ETOOBIG": ("TooBig", (ValueError,)),
+    "IPC_EBADMSG": ("BadMessage", (ValueError,)),
+    "IPC_EPROTO": ("ProtocolError", (ConnectionError,)),
+    "IPC_EFORMAT": ("BadFormat", (ValueError,)),
+    "IPC_EUNFINISHED": ("NothingUnfinished", (ValueError,)),
+    "IPC_EPERM": ("NotPermitted", (PermissionError,)),
+    "IPC_ENOTSUP": ("NotSupported", (NotImplementedError,)),
+}
+
+
+def _make(code_name: str, code: int, text: str) -> type[Error]:
+    """The class of a code; a code that the table does not know yet gets one named after it."""
+    name, builtin = _CLASSES.get(code_name, (code_name.removeprefix("IPC_E").title(), ()))
+    bases: tuple[type, ...] = (Error, *(base for base in builtin if base is not Exception))
+    namespace = {"__module__": "libipc", "__doc__": f"{text[0].upper()}{text[1:]}.", "code": code, "code_name": code_name}
+    return type(name, bases, namespace)
+
+
+_by_code = {code: _make(name, code, text) for name, code, text in _core.errors() if code != 0}
+_core.set_exceptions(_by_code)
+globals().update({cls.__name__: cls for cls in _by_code.values()})
+
+Error.__module__ = "libipc"
+__all__ = ["Error", *(cls.__name__ for cls in _by_code.values())]

@@ -1,0 +1,78 @@
+"""Pipes: two ends; what one sends the other receives, in order, with an end of file."""
+
+from __future__ import annotations
+
+from . import _conn, _core, _queue
+
+_ENDS = {None: _core.PIPE_ANY, "a": _core.PIPE_A, "b": _core.PIPE_B}
+
+
+class Connection(_core.Pipe):
+    """One end of a pipe, with the methods of multiprocessing.connection.Connection: send, recv, poll, close.
+
+    Pipe() makes these.
+    """
+
+    __slots__ = ("_conn", "_closed", "__weakref__")
+
+    name = property(_core.Pipe.name, doc="The pipe's name; None for a pipe without one.")
+    readable = property(_core.Pipe.readable, doc="Whether this end may receive.")
+    writable = property(_core.Pipe.writable, doc="Whether this end may send.")
+
+    @property
+    def closed(self) -> bool:
+        return getattr(self, "_closed", False) or self._conn.closed
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the hub owns everything that was sent through this handle."""
+        super().flush(timeout)
+
+    def close(self) -> None:
+        """Give the end up. When its last holder does, the other end meets the end of file."""
+        self._closed = True
+        super().close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        what = repr(self.name) if self.name is not None else "without a name"
+        state = " closed" if self.closed else ""
+        return f"<libipc.Connection to pipe {what} at {self._conn.address}{state}>"
+
+    def __reduce__(self) -> tuple:
+        return _queue.attach, (type(self), self._conn.address, self._share())
+
+
+def Pipe(
+    name=None,
+    end: str | None = None,
+    duplex: bool = True,
+    mode: str = "either",
+    *,
+    conn: _conn.Conn | None = None,
+):
+    """Both ends (c1, c2) of a new pipe; with a name, one end of the pipe of that name.
+
+    Without duplex c1 (end "a") only receives, c2 (end "b") only sends. Pipe(False) is understood as in
+    multiprocessing.
+    """
+    if isinstance(name, bool):
+        name, duplex = None, name
+    if end not in _ENDS:
+        raise ValueError(f"end is 'a', 'b' or None, not {end!r}")
+    if name is None and (end is not None or mode != "either"):
+        raise ValueError("a pipe without a name has no mode, and both its ends are given")
+    mode_number = _queue.mode_number(mode)
+    if conn is None:
+        conn = _conn.default()
+    if name is None:
+        ends = Connection._pair(conn, duplex)
+    else:
+        ends = (Connection(conn, name, mode_number, _ENDS[end], not duplex),)
+    for each in ends:
+        each._conn = conn
+    return ends if name is None else ends[0]

@@ -1,0 +1,63 @@
+/*
+ * What every language's binding shares: the types that SWIG must know, and the typemaps a language has to supply.
+ * Touches only the public headers; the types/ files declare the classes.
+ * Locks nothing.
+ *
+ * A language's own .i defines IPC_BINDING_LANGUAGE (a C macro, shown to those who look at the hub), supplies the
+ * typemaps below, and includes this file. Every class is a bodyless %extend: SWIG calls ipc_queue_put_bytes() for
+ * the method put_bytes of ipc_queue. Where the C library has no function of that shape, glue.h has it.
+ *
+ *   (const void *bytes, size_t length)   in:  any value, packed in one pass (borrowed during the call)
+ *   (const void *ticket, size_t size)    in:  the same, for what a share() gave
+ *   ipc_msg **value                      out: the value, decoded; the message is freed
+ *   ipc_msg **item                       out: a taken item: the value, and the message for done() and release()
+ *   ipc_err                              out: IPC_OK is nothing, all else fails with code and ipc_last_error()
+ *   ipc_err *failed                      out: hidden argument of constructors and factories; the same
+ *   bool *answer, uint64_t *count        out: hidden arguments that become the result
+ *   ipc_pipe **a, ipc_pipe **b           out: hidden arguments that become two owned handles
+ *   int64_t timeout_ms                   in:  the language's way to say a timeout; absent is IPC_FOREVER
+ *   uint64_t maxsize                     in:  an integer, never rounded or wrapped
+ *   const char *name                     in:  text or null
+ *   ipc_conn *conn                       in:  a connection or null (SWIG's own)
+ *
+ * IPC_ENTER and IPC_LEAVE stand around each call into the library, for a language that has to set its wait hooks: a
+ * language defines them as C macros before it includes this file. They enclose one block.
+ */
+%{
+#include <ipc/ipc.h>
+
+#include "glue.h"
+
+#ifndef IPC_ENTER
+#define IPC_ENTER
+#define IPC_LEAVE
+#endif
+%}
+
+%exception %{
+    {
+        IPC_ENTER
+        $action
+        IPC_LEAVE
+    }
+%}
+
+%include <stdint.i>
+
+%constant int OPEN_EITHER = IPC_OPEN_EITHER;
+%constant int OPEN_CREATE = IPC_OPEN_CREATE;
+%constant int OPEN_ATTACH = IPC_OPEN_ATTACH;
+%constant int PIPE_ANY = IPC_PIPE_ANY;
+%constant int PIPE_A = IPC_PIPE_A;
+%constant int PIPE_B = IPC_PIPE_B;
+
+%rename(version) ipc_version;
+const char *ipc_version(void);
+
+%rename(attach) from_ticket;
+
+%include "types/msg.i"
+%include "types/conn.i"
+%include "types/queue.i"
+%include "types/pipe.i"
+%include "types/hub.i"

@@ -1,0 +1,92 @@
+/*
+ * Constructors, destructors and methods in the shape that SWIG's bodyless %extend calls, over the public C functions.
+ * Touches only the public headers. Included once, in the generated wrapper.
+ * Locks nothing.
+ */
+#ifndef IPC__GLUE_H
+#define IPC__GLUE_H
+
+#include <ipc/ipc.h>
+
+#define delete_ipc_msg ipc_msg_free
+#define delete_ipc_conn ipc_conn_free
+#define delete_ipc_queue ipc_queue_free
+#define delete_ipc_pipe ipc_pipe_free
+#define delete_ipc_hub ipc_hub_free
+#define ipc_conn_unlink ipc_unlink
+#define ipc_conn_list ipc_list
+#define ipc_queue_take ipc_queue_get
+
+static inline ipc_conn *new_ipc_conn(const char *address, const char *program, int64_t timeout_ms, ipc_err *failed)
+{
+    ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
+    options.language = IPC_BINDING_LANGUAGE;
+    options.program = program;
+    options.connect_timeout_ms = timeout_ms;
+    ipc_conn *conn = NULL;
+    *failed = ipc_connect(&conn, address, &options);
+    return conn;
+}
+
+static inline ipc_queue *new_ipc_queue(ipc_conn *conn, const char *name, int mode, bool joinable, uint64_t maxsize,
+                                       ipc_err *failed)
+{
+    ipc_queue_options options = IPC_QUEUE_OPTIONS_INIT;
+    options.mode = (ipc_open_mode)mode;
+    options.joinable = joinable;
+    options.maxsize = maxsize;
+    ipc_queue *queue = NULL;
+    *failed = ipc_queue_open(&queue, conn, name, &options);
+    return queue;
+}
+
+static inline ipc_pipe *new_ipc_pipe(ipc_conn *conn, const char *name, int mode, int end, bool simplex, ipc_err *failed)
+{
+    ipc_pipe_options options = IPC_PIPE_OPTIONS_INIT;
+    options.mode = (ipc_open_mode)mode;
+    options.end = (ipc_pipe_end)end;
+    options.simplex = simplex;
+    ipc_pipe *pipe = NULL;
+    *failed = ipc_pipe_open(&pipe, conn, name, &options);
+    return pipe;
+}
+
+static inline ipc_hub *new_ipc_hub(const char *address, ipc_err *failed)
+{
+    ipc_hub *hub = NULL;
+    *failed = ipc_hub_start(&hub, address, NULL);
+    return hub;
+}
+
+static inline ipc_queue *ipc_queue_from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed)
+{
+    ipc_queue *queue = NULL;
+    ipc_msg *msg = NULL;
+    *failed = ipc_msg_from_bytes(&msg, ticket, size);
+    if (*failed == IPC_OK) {
+        *failed = ipc_queue_attach(&queue, conn, msg);
+    }
+    ipc_msg_free(msg);
+    return queue;
+}
+
+static inline ipc_pipe *ipc_pipe_from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed)
+{
+    ipc_pipe *pipe = NULL;
+    ipc_msg *msg = NULL;
+    *failed = ipc_msg_from_bytes(&msg, ticket, size);
+    if (*failed == IPC_OK) {
+        *failed = ipc_pipe_attach(&pipe, conn, msg);
+    }
+    ipc_msg_free(msg);
+    return pipe;
+}
+
+static inline ipc_err ipc_pipe_both(ipc_pipe **a, ipc_pipe **b, ipc_conn *conn, bool simplex)
+{
+    ipc_pipe_options options = IPC_PIPE_OPTIONS_INIT;
+    options.simplex = simplex;
+    return ipc_pipe_pair(a, b, conn, &options);
+}
+
+#endif

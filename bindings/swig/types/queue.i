@@ -1,0 +1,29 @@
+/*
+ * Queues, plain and joinable.
+ * Touches the public functions of <ipc/queue.h> and glue.h.
+ * Locks nothing: handles may be used from any thread.
+ */
+%rename(Queue) ipc_queue;
+%rename(put) put_bytes;
+%newobject ipc_queue::from_ticket;
+typedef struct ipc_queue {
+    %extend {
+        ipc_queue(ipc_conn *conn, const char *name, int mode, bool joinable, uint64_t maxsize, ipc_err *failed);
+        ~ipc_queue();
+        static ipc_queue *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
+        ipc_err put_bytes(const void *bytes, size_t length, int64_t timeout_ms);
+        ipc_err get(int64_t timeout_ms, ipc_msg **value);
+        ipc_err take(int64_t timeout_ms, ipc_msg **item);
+        ipc_err done(const ipc_msg *item);
+        ipc_err release(const ipc_msg *item);
+        ipc_err task_done();
+        ipc_err join(int64_t timeout_ms);
+        ipc_err qsize(uint64_t *count);
+        ipc_err empty(bool *answer);
+        ipc_err full(bool *answer);
+        ipc_err flush(int64_t timeout_ms);
+        ipc_err share(ipc_msg **value);
+        const char *name();
+        void close();
+    }
+} ipc_queue;

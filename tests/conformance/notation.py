@@ -1,0 +1,121 @@
+"""Values as the tables in this folder write them (README.md), to Python's own and back.
+
+Touches nothing but values. Locks nothing.
+"""
+
+import builtins
+import datetime
+import json
+import re
+from pathlib import Path
+
+import libipc
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def load(name):
+    return json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
+def hex_bytes(parts):
+    """Hex digits; or a list of parts, a part being digits or [digits, times]."""
+    if isinstance(parts, str):
+        return bytes.fromhex(parts)
+    return b"".join(bytes.fromhex(part) if isinstance(part, str) else bytes.fromhex(part[0]) * part[1] for part in parts)
+
+
+def expand(notation):
+    """Without "repeat"."""
+    if not isinstance(notation, dict):
+        return notation
+    ((kind, body),) = notation.items()
+    if kind == "repeat":
+        inner, times = body
+        if isinstance(inner, str):
+            return inner * times
+        ((kind, body),) = inner.items()
+        return expand({kind: body * times})
+    if kind == "array":
+        return {kind: [expand(element) for element in body]}
+    if kind == "map":
+        return {kind: [[expand(key), expand(value)] for key, value in body]}
+    return notation
+
+
+def _in_order(notation):
+    if not isinstance(notation, dict):
+        return notation
+    ((kind, body),) = notation.items()
+    if kind == "array":
+        return {kind: [_in_order(element) for element in body]}
+    if kind == "map":
+        return {kind: sorted(([_in_order(key), _in_order(value)] for key, value in body), key=json.dumps)}
+    return notation
+
+
+def same(one, other):
+    """Whether they are written alike; the order of a map's pairs is nobody's business."""
+    return _in_order(expand(one)) == _in_order(expand(other))
+
+
+def _make_error(type_name, text):
+    cls = getattr(builtins, type_name, None)
+    return cls(text) if cls else libipc.RemoteError(type_name, text)
+
+
+_READERS = {
+    "int": int,
+    "float": float.fromhex,
+    "bin": bytes.fromhex,
+    "timestamp": lambda body: EPOCH + datetime.timedelta(seconds=body[0], microseconds=body[1] // 1000),
+    "ext": lambda body: libipc.Ext(body[0], bytes.fromhex(body[1])),
+    "error": lambda body: _make_error(*body),
+    "array": lambda body: [_read(element) for element in body],
+    "map": lambda body: {_read(key): _read(value) for key, value in body},
+}
+
+
+def _read(notation):
+    if not isinstance(notation, dict):
+        return notation
+    ((kind, body),) = notation.items()
+    return _READERS[kind](body)
+
+
+def from_notation(notation):
+    return _read(expand(notation))
+
+
+def _write_float(value):
+    return re.sub(r"\.?0*p", "p", value.hex(), count=1)
+
+
+def _write_moment(value):
+    since = value - EPOCH
+    return [since.days * 86400 + since.seconds, since.microseconds * 1000]
+
+
+def to_notation(value):
+    """How a value is written; the exact type decides, so that what only compares equal is not taken for the same."""
+    if value is None or type(value) in (bool, str):
+        return value
+    if type(value) is int:
+        return {"int": str(value)}
+    if type(value) is float:
+        return {"float": _write_float(value)}
+    if type(value) is bytes:
+        return {"bin": value.hex()}
+    if type(value) is list:
+        return {"array": [to_notation(element) for element in value]}
+    if type(value) is dict:
+        return {"map": [[to_notation(key), to_notation(element)] for key, element in value.items()]}
+    if type(value) is datetime.datetime:
+        return {"timestamp": _write_moment(value)}
+    if type(value) is libipc.Ext:
+        return {"ext": [value.code, value.data.hex()]}
+    if isinstance(value, libipc.RemoteError):
+        return {"error": [value.type_name, value.text]}
+    if isinstance(value, Exception):
+        return {"error": [type(value).__name__, value.args[0]]}
+    raise TypeError(f"no way to write a {type(value).__name__}")

@@ -1,0 +1,124 @@
+/*
+ * values.json in C: what every value's bytes are, and which bytes are refused.
+ * Touches memory and the table's file. One thread.
+ */
+#include "notation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char LANGUAGE[] = "c";
+
+static json_t *table;
+
+static void fail_case(const json_t *test, const char *what, json_t *found)
+{
+    char *text = json_dumps(found, JSON_ENCODE_ANY);
+    fail_msg("%s: %s: %.500s", text_member(test, "name"), what, text);
+}
+
+/* What the case says for this language, or else for all. */
+static const json_t *own(const json_t *test, const char *key, const json_t *others)
+{
+    const json_t *found = json_object_get(json_object_get(test, LANGUAGE), key);
+    return found ? found : others;
+}
+
+static void check_read(const json_t *test, const json_t *value)
+{
+    blob packed = hex_blob(member(test, "hex"));
+    ipc_msg *msg;
+    assert_int_equal(ipc_msg_from_bytes(&msg, packed.bytes, packed.length), IPC_OK);
+    json_t *found = notation_of(msg);
+    if (!notation_same(found, value)) {
+        fail_case(test, "is read as", found);
+    }
+    json_decref(found);
+    ipc_msg_free(msg);
+    free(packed.bytes);
+}
+
+static void check_written(const json_t *test, const json_t *value, const json_t *hex)
+{
+    blob expected = hex_blob(hex);
+    ipc_msg *msg = notation_pack(value);
+    size_t length;
+    const void *bytes = ipc_msg_bytes(msg, &length);
+    if (length != expected.length || memcmp(bytes, expected.bytes, length) != 0) {
+        fail_case(test, "is written as", hex_text(bytes, length));
+    }
+    ipc_msg_free(msg);
+    free(expected.bytes);
+}
+
+static void check_section(const char *section, const char *writes)
+{
+    const json_t *cases = member(table, section);
+    assert_true(json_array_size(cases) > 0);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *test = json_array_get(cases, i);
+        const json_t *value = own(test, "reads", member(test, "value"));
+        check_read(test, value);
+        check_written(test, value, own(test, "writes", member(test, writes)));
+    }
+}
+
+static void test_values__are_read_and_written(void **state)
+{
+    (void)state;
+    check_section("values", "hex");
+}
+
+static void test_values__other_forms_are_read(void **state)
+{
+    (void)state;
+    check_section("forms", "writes");
+}
+
+static void test_values__bytes_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    const json_t *cases = member(table, "refused");
+    assert_true(json_array_size(cases) > 0);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *test = json_array_get(cases, i);
+        blob bytes = hex_blob(member(test, "hex"));
+        ipc_msg *msg = NULL;
+        ipc_err err = ipc_msg_from_bytes(&msg, bytes.bytes, bytes.length);
+        if (err != IPC_EBADMSG || msg || !*ipc_last_error() ||
+            ipc_msg_check(bytes.bytes, bytes.length) != IPC_EBADMSG) {
+            fail_msg("%s: taken with %d", text_member(test, "name"), err);
+        }
+        free(bytes.bytes);
+    }
+}
+
+static int load(void **state)
+{
+    (void)state;
+    table = load_table("values.json");
+    return 0;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    json_decref(table);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values__are_read_and_written),
+        cmocka_unit_test(test_values__other_forms_are_read),
+        cmocka_unit_test(test_values__bytes_that_are_none_are_refused),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

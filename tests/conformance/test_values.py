@@ -1,0 +1,47 @@
+"""values.json in Python: what every value's bytes are, and which bytes are refused.
+
+Touches nothing but values. Locks nothing.
+"""
+
+import pytest
+from notation import from_notation, hex_bytes, load, same, to_notation
+
+import libipc
+
+LANGUAGE = "python"
+VALUES = load("values.json")
+
+
+def by_name(section):
+    return pytest.mark.parametrize("case", VALUES[section], ids=lambda case: case["name"])
+
+
+def check(case, writes):
+    own = case.get(LANGUAGE, {})
+    packed = hex_bytes(case["hex"])
+    if "fails" in own:
+        with pytest.raises(libipc.Error) as failure:
+            libipc.unpack(packed)
+        assert failure.value.code_name == own["fails"]
+        return
+    value = own.get("reads", case["value"])
+    read = to_notation(libipc.unpack(packed))
+    assert same(read, value), f"{read} is not {value}"
+    assert libipc.pack(from_notation(value)) == hex_bytes(own.get("writes", writes))
+
+
+@by_name("values")
+def test_values__are_read_and_written(case):
+    check(case, case["hex"])
+
+
+@by_name("forms")
+def test_values__other_forms_are_read(case):
+    check(case, case["writes"])
+
+
+@by_name("refused")
+def test_values__bytes_that_are_none_are_refused(case):
+    with pytest.raises(libipc.Error) as failure:
+        libipc.unpack(hex_bytes(case["hex"]))
+    assert failure.value.code_name == "IPC_EBADMSG"

@@ -1,0 +1,160 @@
+-- Ctrl-C and debug hooks while a call of the binding waits.
+-- Touches a hub in the test's run directory, and Lua programs that it starts and signals.
+-- Locks nothing.
+
+local ipc = require "libipc"
+
+local PATIENCE = 10 -- seconds, for what must come
+
+local count = 0
+local function fresh(what)
+  count = count + 1
+  return ("lua-%s-%x-%d"):format(what, math.random(0) & 0xffffffff, count)
+end
+
+local hub_name = fresh "hub"
+local conn
+
+setup(function() conn = assert(ipc.connect(hub_name)) end)
+teardown(function() conn:close() end)
+
+local function clock()
+  local file <close> = assert(io.open("/proc/uptime"))
+  return file:read("n")
+end
+
+-- A process's state: S asleep, Z ended.
+local function state_of(pid)
+  local file <close> = assert(io.open(("/proc/%d/stat"):format(pid)))
+  return file:read("a"):match("^.*%) (%a)")
+end
+
+-- Start a program, wait until it sleeps in its last call, and press Ctrl-C: what it printed, its code, and the seconds.
+local function interrupt(program)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write([[
+    local ipc = require "libipc"
+    local conn = assert(ipc.connect(arg[1]))
+    local q = assert(conn:Queue(arg[2]))
+    local function ready() q:put("ready"); q:flush() end
+  ]] .. program)
+  file:close()
+  local name = fresh "interrupted"
+  local q = assert(conn:Queue(name))
+  local pipe = assert(io.popen(("echo $$; exec lua5.4 %s %s %s 2>&1"):format(path, hub_name, name)))
+  local pid = pipe:read("n", "l")
+  assert.equal("ready", q:get(PATIENCE))
+  local in_a_row = 0
+  for _ = 1, PATIENCE / 0.01 do
+    in_a_row = state_of(pid) == "S" and in_a_row + 1 or 0
+    if in_a_row == 5 then
+      break
+    end
+    q:get(0.01)
+  end
+  local pressed = clock()
+  os.execute(("kill -INT %d"):format(pid))
+  while state_of(pid) ~= "Z" and clock() - pressed < PATIENCE do
+    q:get(0.01)
+  end
+  local seconds = clock() - pressed
+  os.execute(("kill -KILL %d"):format(pid)) -- only matters if Ctrl-C did not
+  local output = pipe:read("a")
+  local _, _, code = pipe:close()
+  os.remove(path)
+  return output, code, seconds
+end
+
+-- How a wait that never ends is written, in each of the blocking calls.
+local WAITS = {
+  ["a get"] = "ready() conn:Queue():get()",
+  ["a get with a timeout"] = "ready() conn:Queue():get(60)",
+  ["a put into a full queue"] = "local full = conn:Queue {maxsize = 1} full:put(1) ready() full:put(2)",
+  ["a take"] = "ready() conn:JoinableQueue():take()",
+  ["a join"] = "local jobs = conn:JoinableQueue() jobs:put(1) ready() jobs:join()",
+  ["a recv"] = "local a, b = conn:Pipe() ready() a:recv()",
+  ["a poll"] = "local a, b = conn:Pipe() ready() a:poll(60)",
+  ["a loop"] = "local never = conn:Queue() ready() for _ in never:items() do end",
+  ["a get in a coroutine"] = "local c = coroutine.wrap(function() ready() conn:Queue():get() end) c()",
+}
+
+describe("Ctrl-C", function()
+  for what, program in pairs(WAITS) do
+    it("ends " .. what, function()
+      local output, code, seconds = interrupt(program)
+      assert.truthy(output:find("interrupted!", 1, true), output)
+      assert.equal(1, code)
+      assert.is_true(seconds < 1, ("it took %.2f s"):format(seconds))
+    end)
+  end
+
+  it("can be caught, and the program goes on", function()
+    local output, code = interrupt [[
+      local never = conn:Queue()
+      ready()
+      local ok, message = pcall(never.get, never)
+      never:put("more")
+      print(ok, message, never:get(5))
+    ]]
+    assert.truthy(output:find("^false\t.*interrupted!\tmore\n$"), output)
+    assert.equal(0, code)
+  end)
+
+  it("in a coroutine counts once", function()
+    local output, code = interrupt [[
+      local never = conn:Queue()
+      local c = coroutine.create(function() ready() never:get() end)
+      local ok, message = coroutine.resume(c)
+      never:put("more")
+      print(ok, message, never:get(5))
+    ]]
+    assert.truthy(output:find("^false\t.*interrupted!\tmore\n$"), output)
+    assert.equal(0, code)
+  end)
+end)
+
+describe("a debug hook", function()
+  after_each(function() debug.sethook() end)
+
+  it("runs while a call waits, and its error ends the call", function()
+    local q = assert(conn:Queue())
+    local calls = 0
+    local ok, message = pcall(function()
+      debug.sethook(function()
+        calls = calls + 1
+        if calls > 3 then
+          debug.sethook()
+          error("enough of it")
+        end
+      end, "c")
+      q:get(PATIENCE)
+    end)
+    debug.sethook()
+    assert.is_false(ok)
+    assert.truthy(message:find("enough of it", 1, true))
+    q:put(1)
+    assert.equal(1, q:get(PATIENCE))
+  end)
+
+  it("may use other queues while a put waits, whose value stays whole", function()
+    local full = assert(conn:Queue {maxsize = 1})
+    local other = assert(conn:Queue())
+    full:put("first")
+    local large = {("waiting"):rep(50)}
+    local turns, got = 0, nil
+    debug.sethook(function()
+      turns = turns + 1
+      if turns == 4 then
+        other:put(("meanwhile"):rep(100))
+        got = full:get(PATIENCE)
+        debug.sethook()
+      end
+    end, "c")
+    full:put(large, PATIENCE)
+    debug.sethook()
+    assert.equal("first", got)
+    assert.equal(("meanwhile"):rep(100), other:get(PATIENCE))
+    assert.same(large, full:get(PATIENCE))
+  end)
+end)

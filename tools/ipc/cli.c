@@ -1,0 +1,212 @@
+/*
+ * What the subcommands share.
+ * Touches standard error. One thread.
+ */
+#include "cli.h"
+
+#include "stop.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *program = "ipc";
+
+/* ---- messages ---- */
+
+void cli_set_program(const char *name)
+{
+    program = name;
+}
+
+__attribute__((format(printf, 1, 0))) static void say_begin(const char *format, va_list args)
+{
+    fprintf(stderr, "%s: ", program);
+    vfprintf(stderr, format, args);
+}
+
+void cli_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_begin(format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+int cli_usage(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_begin(format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry \"%s --help\".\n", program);
+    return STATUS_USAGE;
+}
+
+static int status_of(ipc_err err)
+{
+    switch (err) {
+    case IPC_OK:
+        return STATUS_OK;
+    case IPC_EEMPTY:
+        return STATUS_EMPTY;
+    case IPC_EFULL:
+    case IPC_ELIMIT:
+    case IPC_ETOOBIG:
+    case IPC_EOPTIONS:
+        return STATUS_REFUSED;
+    case IPC_EINTR:
+        return stop_signal() ? STATUS_STOPPED : STATUS_ERROR;
+    default:
+        return STATUS_ERROR;
+    }
+}
+
+int cli_fail(ipc_err err, const char *format, ...)
+{
+    const char *words = ipc_last_error();
+    va_list args;
+    va_start(args, format);
+    say_begin(format, args);
+    va_end(args);
+    fprintf(stderr, ": %s\n", words && *words ? words : ipc_strerror(err));
+    return status_of(err);
+}
+
+int cli_other_option(int option, const command *self)
+{
+    if (option == 'h') {
+        fputs(self->usage, stdout);
+        return cli_flush();
+    }
+    fprintf(stderr, "Try \"%s --help\".\n", program); /* getopt has said what is wrong */
+    return STATUS_USAGE;
+}
+
+int cli_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return STATUS_OK;
+    }
+    if (errno == EPIPE) {
+        return STATUS_OK; /* who went has read enough */
+    }
+    cli_say("cannot write to standard output: %s", strerror(errno));
+    return STATUS_ERROR;
+}
+
+/* ---- numbers ---- */
+
+/* Digits alone: strtoull() would take a sign and spaces too. */
+static bool read_digits(const char *text, const char **end, uint64_t *number)
+{
+    char *stop;
+    if (!isdigit((unsigned char)*text)) {
+        return false;
+    }
+    errno = 0;
+    *number = strtoull(text, &stop, 10);
+    *end = stop;
+    return errno == 0;
+}
+
+int cli_count(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *number)
+{
+    const char *end;
+    if (!read_digits(text, &end, number) || *end || *number < least || *number > most) {
+        return cli_usage("%s takes a number from %" PRIu64 " to %" PRIu64 ", not \"%s\"", option, least, most, text);
+    }
+    return STATUS_GO_ON;
+}
+
+int cli_bytes(const char *option, const char *text, uint64_t most, uint64_t *number)
+{
+    static const char units[] = "KMGT";
+    const char *end = text;
+    bool good = read_digits(text, &end, number);
+    const char *unit = good && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (unit && end[1] == '\0') {
+        unsigned shift = 10 * (unsigned)(unit - units + 1);
+        good = *number <= most >> shift;
+        *number <<= shift;
+    } else {
+        good = good && *end == '\0';
+    }
+    if (!good || *number == 0 || *number > most) {
+        return cli_usage("%s takes a number of bytes such as 65536 or 64K, at most %" PRIu64 ", not \"%s\"", option,
+                         most, text);
+    }
+    return STATUS_GO_ON;
+}
+
+int cli_seconds(const char *option, const char *text, int64_t *ms)
+{
+    static const double most = 1e9;
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds >= 0 && seconds <= most)) {
+        return cli_usage("%s takes seconds such as 10 or 0.5, not \"%s\"", option, text);
+    }
+    *ms = (int64_t)(seconds * 1000);
+    *ms += (double)*ms < seconds * 1000; /* a little is not nothing */
+    return STATUS_GO_ON;
+}
+
+/* ---- hub and queue ---- */
+
+const char *cli_address(const char *given)
+{
+    if (given) {
+        return given;
+    }
+    const char *set = getenv("LIBIPC_ADDRESS");
+    return set && *set ? set : "default";
+}
+
+int cli_connect(ipc_conn **conn, const char *address)
+{
+    ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
+    options.program = program;
+    const char *chosen = cli_address(address);
+    ipc_err err = ipc_connect(conn, chosen, &options);
+    return err ? cli_fail(err, "cannot reach the hub \"%s\"", chosen) : STATUS_GO_ON;
+}
+
+int cli_queue_option(cli_queue *target, int option, const char *arg, const command *self)
+{
+    switch (option) {
+    case 'a':
+        target->address = arg;
+        return STATUS_GO_ON;
+    case 'J':
+        target->options.joinable = target->with_options = true;
+        return STATUS_GO_ON;
+    case 'M':
+        target->with_options = true;
+        return cli_count("--maxsize", arg, 1, INT64_MAX, &target->options.maxsize);
+    default:
+        return cli_other_option(option, self);
+    }
+}
+
+int cli_open(cli_queue *target)
+{
+    int status = cli_connect(&target->conn, target->address);
+    if (status != STATUS_GO_ON) {
+        return status;
+    }
+    ipc_err err =
+        ipc_queue_open(&target->queue, target->conn, target->name, target->with_options ? &target->options : NULL);
+    return err ? cli_fail(err, "cannot open queue \"%s\"", target->name) : STATUS_GO_ON;
+}
+
+void cli_close(cli_queue *target)
+{
+    ipc_queue_free(target->queue);
+    ipc_conn_free(target->conn);
+}

@@ -1,0 +1,227 @@
+/*
+ * ipc put: values into a queue.
+ * Touches one session with the hub, and standard input. One thread.
+ */
+#include "cli.h"
+#include "input.h"
+#include "json.h"
+#include "progress.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FAREWELL_MS = 2000 };
+
+struct put {
+    cli_queue target;
+    int64_t timeout_ms;
+    bool raw;
+    const char *what; /* what is counted in messages: "line" or "value" */
+    uint64_t number;  /* of the line or value at work, from 1 */
+    uint64_t count;   /* of values put */
+    msgpack_sbuffer packed;
+    progress progress;
+};
+
+static int interrupted(void *arg)
+{
+    (void)arg;
+    return stop_signal() != 0;
+}
+
+/* ---- one value ---- */
+
+static int bad_value(struct put *put, const char *why)
+{
+    progress_clear(&put->progress);
+    cli_say("%s %" PRIu64 ": %s", put->what, put->number, why);
+    return STATUS_ERROR;
+}
+
+static int not_put(struct put *put, ipc_err err)
+{
+    progress_clear(&put->progress);
+    return cli_fail(err, "%s %" PRIu64 " was not put", put->what, put->number);
+}
+
+static bool is_blank(const char *text, size_t length)
+{
+    return strspn(text, " \t\r") == length;
+}
+
+static int put_value(struct put *put, const char *text, size_t length)
+{
+    char why[JSON_WHY_MAX];
+    put->number++;
+    put->packed.size = 0;
+    if (!(put->raw ? json_read_raw : json_read)(text, length, &put->packed, why)) {
+        return bad_value(put, why);
+    }
+    ipc_err err = ipc_queue_put_bytes(put->target.queue, put->packed.data, put->packed.size, put->timeout_ms);
+    if (err == IPC_EINTR && stop_signal()) {
+        return STATUS_STOPPED;
+    }
+    if (err) {
+        return not_put(put, err);
+    }
+    put->count++;
+    progress_show(&put->progress, put->count);
+    return STATUS_GO_ON;
+}
+
+/* ---- all of them ---- */
+
+static int put_args(struct put *put, char **values, int count)
+{
+    int status = STATUS_GO_ON;
+    put->what = "value";
+    for (int i = 0; i < count && status == STATUS_GO_ON; i++) {
+        status = put_value(put, values[i], strlen(values[i]));
+    }
+    return status;
+}
+
+static int put_line(struct put *put, const char *line, size_t length)
+{
+    if (!put->raw && is_blank(line, length)) {
+        put->number++;
+        return STATUS_GO_ON;
+    }
+    return put_value(put, line, length);
+}
+
+static int put_lines(struct put *put)
+{
+    input in = {.fd = STDIN_FILENO};
+    int status = STATUS_GO_ON;
+    put->what = "line";
+    progress_begin(&put->progress);
+    while (status == STATUS_GO_ON) {
+        char *line;
+        size_t length;
+        input_result result = input_line(&in, &line, &length);
+        if (result == INPUT_LINE) {
+            status = put_line(put, line, length);
+        } else if (result == INPUT_STOPPED) {
+            status = STATUS_STOPPED;
+        } else if (result == INPUT_FAILED) {
+            progress_clear(&put->progress);
+            cli_say("cannot read standard input behind line %" PRIu64 ": %s", put->number, strerror(errno));
+            status = STATUS_ERROR;
+        } else {
+            break;
+        }
+    }
+    progress_clear(&put->progress);
+    input_free(&in);
+    return status;
+}
+
+/* ---- the end ---- */
+
+/* Say what became of the rest, so that nothing is put twice or left out. */
+static void say_stopped_at(const struct put *put, bool confirmed)
+{
+    if (!confirmed) {
+        cli_say("some of the %" PRIu64 " values before may not have been put", put->count);
+    } else if (strcmp(put->what, "line") == 0 && put->number > 0) {
+        cli_say("%" PRIu64 " values of the lines before were put; mend it, and put from line %" PRIu64
+                " on: tail -n +%" PRIu64,
+                put->count, put->number, put->number);
+    } else {
+        cli_say("%" PRIu64 " values before it were put", put->count);
+    }
+}
+
+/* Wait until the hub owns what was put. */
+static int finish(struct put *put, int status)
+{
+    if (status == STATUS_STOPPED) {
+        ipc_set_wait_hooks(NULL); /* they would cancel it at once */
+    }
+    ipc_err err = ipc_queue_flush(put->target.queue, status == STATUS_STOPPED ? FAREWELL_MS : IPC_FOREVER);
+    if (status == STATUS_STOPPED) {
+        cli_say("stopped: %" PRIu64 " values were put%s", put->count, err ? ", or some of them" : "");
+        return status;
+    }
+    if (err) {
+        int failed = cli_fail(err, "not everything was put");
+        status = status == STATUS_GO_ON ? failed : status;
+    }
+    if (status != STATUS_GO_ON) {
+        say_stopped_at(put, err == IPC_OK);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+static int put_all(struct put *put, char **values, int count)
+{
+    int status = cli_open(&put->target);
+    if (status != STATUS_GO_ON) {
+        return status;
+    }
+    status = count > 0 ? put_args(put, values, count) : put_lines(put);
+    return finish(put, status);
+}
+
+/* ---- the command line ---- */
+
+static int parse(struct put *put, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"address", required_argument, NULL, 'a'}, CLI_QUEUE_LONGS,
+        {"raw", no_argument, NULL, 'r'},           {"timeout", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    for (int option; (option = getopt_long(argc, argv, "a:rt:h", longs, NULL)) != -1;) {
+        int status = STATUS_GO_ON;
+        if (option == 'r') {
+            put->raw = true;
+        } else if (option == 't') {
+            status = cli_seconds("--timeout", optarg, &put->timeout_ms);
+        } else {
+            status = cli_queue_option(&put->target, option, optarg, &put_command);
+        }
+        if (status != STATUS_GO_ON) {
+            return status;
+        }
+    }
+    if (optind == argc) {
+        return cli_usage("into which queue?");
+    }
+    put->target.name = argv[optind++];
+    return STATUS_GO_ON;
+}
+
+static int put_run(int argc, char **argv)
+{
+    struct put put = {.target = CLI_QUEUE_INIT, .timeout_ms = IPC_FOREVER};
+    int status = parse(&put, argc, argv);
+    if (status != STATUS_GO_ON) {
+        return status;
+    }
+    const ipc_wait_hooks hooks = {.interrupted = interrupted};
+    ipc_set_wait_hooks(&hooks);
+    status = put_all(&put, argv + optind, argc - optind);
+    ipc_set_wait_hooks(NULL);
+    cli_close(&put.target);
+    msgpack_sbuffer_destroy(&put.packed);
+    return status;
+}
+
+const command put_command = {
+    .name = "put",
+    .summary = "put values into a queue",
+    .usage =
+        "Usage: ipc put [OPTION...] NAME [JSON...]\n"
+        "Put values into the queue NAME: those given, or else one a line from standard input.\n"
+        "If there is no queue of that name, it is made.\n"
+        "\n" CLI_ADDRESS_HELP CLI_QUEUE_HELP "  -r, --raw              values are texts, not JSON: a line is a string\n"
+        "  -t, --timeout SECONDS  how long to wait for room in a full queue; without it for ever\n" CLI_HELP_HELP "\n"
+        "A value that begins with - goes behind --:  ipc put temperatures -- -5\n",
+    .run = put_run,
+};
