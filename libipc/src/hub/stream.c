@@ -399,7 +399,8 @@ static ipc__sub *richest(const ipc__stream *stream, const ipc__sub *other)
     ipc__sub *sub;
     DL_FOREACH(stream->subs, sub)
     {
-        if (sub != other && sub->out_count && !sub->recalling && (!best || sub->out_count > best->out_count)) {
+        if (sub != other && sub->out_count && !sub->recalling && !sub->hold->session->ending &&
+            (!best || sub->out_count > best->out_count)) {
             best = sub;
         }
     }
