@@ -168,6 +168,24 @@ static void check_demand(sim_world *sim, const sim_stream *stream, const ipc__st
     }
 }
 
+/* Who does not want to wait is not left waiting while nobody is asked. */
+static void check_polls(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
+{
+    bool asked = false;
+    const ipc__sub *sub;
+    DL_FOREACH(core->subs, sub)
+    {
+        asked = asked || sub->recalling;
+    }
+    const sim_request *request;
+    DL_FOREACH(sim->model.requests, request)
+    {
+        if (request->op == IPC__OP_POLL && request->hold && sim_incoming(request->hold) == stream && !asked) {
+            sim_fail(sim, "a POLL of session %u waits, and nobody was asked to give back", request->peer->number);
+        }
+    }
+}
+
 static void check_stream(sim_world *sim, sim_stream *stream, const ipc__stream *core)
 {
     check_ready(sim, stream, core);
@@ -176,6 +194,7 @@ static void check_stream(sim_world *sim, sim_stream *stream, const ipc__stream *
     check_credits(sim, core);
     check_bound(sim, stream, core);
     check_demand(sim, stream, core);
+    check_polls(sim, stream, core);
     if (sim_peek_parked(core) + stream->counts[SIM_WAITING] > 0 && !core->putters) {
         sim_fail(sim, "a put that waits is lost");
     }
@@ -373,6 +392,35 @@ void sim_check(sim_world *sim)
     check_memory(sim);
     check_deadlines(sim);
     check_pins(sim);
+}
+
+/* ---- when everybody answers ---- */
+
+static void check_prompt_stream(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
+{
+    if (core->putters && core->credits) {
+        sim_fail(sim, "a put waits, and %" PRIu64 " unused credits are not recalled", core->credits);
+    }
+    const sim_hold *hold;
+    DL_FOREACH(stream->object->holds, hold)
+    {
+        if (stream->counts[SIM_OUT] && sim_incoming(hold) == stream && sim_demands(hold, sim->now) &&
+            sim_out_count(hold) == 0) {
+            sim_fail(sim, "session %u has nothing on handle %u, and the deliveries of others are not recalled",
+                     hold->peer->number, hold->handle);
+        }
+    }
+}
+
+void sim_check_prompt(sim_world *sim)
+{
+    const sim_object *object;
+    DL_FOREACH(sim->model.objects, object)
+    {
+        for (int end = 0; end <= (int)object->pipe; end++) {
+            check_prompt_stream(sim, &object->streams[end], sim_peek_stream(object->core, end));
+        }
+    }
 }
 
 /* ---- when all is quiet ---- */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+enum { RECALL_US = 10 * SIM_MS }; /* the least that others get to give back */
+
 /* One operation on its way out. */
 typedef struct emission {
     sim_world *sim;
@@ -147,6 +149,9 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
         if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
             sim_fail(out->sim, "PUT_WAIT was refused although there is room");
         }
+        if (request->timeout_ms == 0 && sim_peek_stream(object->core, 0)->credits && out->sim->now < request->entered + RECALL_US) {
+            sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
+        }
     }
 }
 
@@ -156,6 +161,9 @@ static void polled(const emission *out, const sim_request *request, int64_t code
     uint64_t got = sim_out_count(request->hold);
     if (code == IPC_OK && got == 0) {
         sim_fail(out->sim, "POLL was answered with success and no delivery");
+    }
+    if (code == IPC_EEMPTY && stream->counts[SIM_OUT] && out->sim->now < request->entered + RECALL_US) {
+        sim_fail(out->sim, "POLL was answered with nothing before others were asked to give back");
     }
     if (code == IPC_EEMPTY && (got || sim_peek_stream(stream->object->core, stream->end)->ready)) {
         sim_fail(out->sim, "POLL was answered with nothing although there is something");

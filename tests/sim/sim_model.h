@@ -192,6 +192,9 @@ void sim_pin_drop(sim_world *sim, sim_pin *pin);
 
 void sim_check(sim_world *sim);
 
+/* When everybody has had time to answer: nobody keeps what another one waits for. */
+void sim_check_prompt(sim_world *sim);
+
 /* When nothing is on its way any more, and all that could happen in time has. */
 void sim_check_quiet(sim_world *sim);
 
