@@ -14,9 +14,10 @@
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
-    LINGER_US = 8000,        /* (more than the coarse clock may lag) the library's thread leaves driving to callers for so long after one did */
-    TICK_US = 1000,          /* how often it looks meanwhile */
-    PING_SHARE = 3,          /* pings in a remote session's time of silence */
+    LINGER_US =
+        8000, /* (more than the coarse clock may lag) the library's thread leaves driving to callers for so long after one did */
+    TICK_US = 1000, /* how often it looks meanwhile */
+    PING_SHARE = 3, /* pings in a remote session's time of silence */
     THREAD_STACK = 256 * 1024,
 };
 

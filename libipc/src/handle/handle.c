@@ -294,9 +294,7 @@ ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **con
         return ipc__fail(IPC_ETYPE, "the ticket is for a %.*s, not a %s", (int)kind.length, (const char *)kind.data,
                          type);
     }
-    *name = named.kind == IPC_KIND_STR
-                ? strndup(named.as.bytes.data, named.as.bytes.length)
-                : NULL;
+    *name = named.kind == IPC_KIND_STR ? strndup(named.as.bytes.data, named.as.bytes.length) : NULL;
     if (*conn) {
         ipc__conn_ref(*conn);
         return IPC_OK;
