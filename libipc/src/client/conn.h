@@ -177,6 +177,9 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 /* The same, but nothing interrupts it: for waits that are short, and must come to their end. */
 ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
 
+/* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
+void ipc__conn_await_change(ipc_conn *conn);
+
 /* Process what came, without waiting. Whether anything did. */
 bool ipc__conn_pump(ipc_conn *conn);
 

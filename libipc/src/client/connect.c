@@ -254,9 +254,7 @@ static bool nobody_drives(void *arg)
 static void await_driver(ipc_conn *conn)
 {
     while (!nobody_drives(conn)) {
-        conn->followers++;
-        pthread_cond_wait(&conn->changed, &conn->lock);
-        conn->followers--;
+        ipc__conn_await_change(conn);
     }
 }
 
@@ -322,13 +320,7 @@ ipc_err ipc__conn_enter(ipc_conn *conn)
             return ipc__fail_plain(IPC_ECLOSED);
         }
         if (conn->connecting) {
-            conn->followers++;
-            ipc__sleep_begin();
-            pthread_cond_wait(&conn->changed, &conn->lock);
-            conn->followers--;
-            pthread_mutex_unlock(&conn->lock);
-            ipc__sleep_end();
-            pthread_mutex_lock(&conn->lock);
+            ipc__conn_await_change(conn);
             continue;
         }
         if (conn->state == IPC__CONN_LIVE) {

@@ -24,23 +24,30 @@ msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsign
     return packer;
 }
 
-void ipc__conn_flush(ipc_conn *conn)
+static bool send_outbox(ipc_conn *conn)
 {
-    if (ipc__outbox_empty(&conn->out) || conn->state != IPC__CONN_LIVE) {
-        return;
-    }
     uint64_t burst = conn->seq - conn->flushed_seq;
     conn->busy = conn->out.ops.length > BUSY_BYTES || burst >= (conn->busy ? BUSY_STAYS : BUSY_STARTS);
     conn->flushed_seq = conn->seq;
     conn->flushed_at = conn->active_at = ipc__now();
     conn->waiting_out = false;
-    if (!conn->link->ops->send(conn->link, &conn->header, &conn->out)) {
-        ipc__outbox_reset(&conn->out);
-        ipc__conn_lose(conn, IPC_ELOST);
-        return;
+    return conn->link->ops->send(conn->link, &conn->header, &conn->out);
+}
+
+void ipc__conn_flush(ipc_conn *conn)
+{
+    bool any = false;
+    /* What comes meanwhile may have to be answered. */
+    while (!ipc__outbox_empty(&conn->out) && conn->state == IPC__CONN_LIVE) {
+        if (!send_outbox(conn)) {
+            ipc__outbox_reset(&conn->out);
+            ipc__conn_lose(conn, IPC_ELOST);
+            return;
+        }
+        /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
+        any = (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) || any;
     }
-    /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
-    if (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) {
+    if (any) {
         ipc__conn_wake(conn);
     }
 }

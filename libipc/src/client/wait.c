@@ -156,9 +156,20 @@ ipc_err ipc__conn_lost(const ipc_conn *conn)
                      conn->address.text);
 }
 
+void ipc__conn_await_change(ipc_conn *conn)
+{
+    conn->followers++;
+    ipc__sleep_begin();
+    pthread_cond_wait(&conn->changed, &conn->lock);
+    conn->followers--;
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+}
+
 static ipc_err ended(const ipc_conn *conn, unsigned generation)
 {
-    if (conn->state == IPC__CONN_CLOSED) {
+    if (conn->state == IPC__CONN_CLOSED || (conn->state == IPC__CONN_LOST && conn->closing)) {
         return ipc__fail_plain(IPC_ECLOSED);
     }
     if (conn->state != IPC__CONN_LIVE || conn->generation != generation) {

@@ -348,9 +348,7 @@ void ipc__handle_fini(ipc__handle *handle)
     ipc__handle_close(handle);
     pthread_mutex_lock(&conn->lock);
     while (handle->users) {
-        conn->followers++;
-        pthread_cond_wait(&conn->changed, &conn->lock);
-        conn->followers--;
+        ipc__conn_await_change(conn);
     }
     pthread_mutex_unlock(&conn->lock);
     free(handle->name);
