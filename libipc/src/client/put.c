@@ -117,7 +117,7 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64
         return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %llu", value.length,
                          (unsigned long long)conn->welcome.max_message);
     }
-    uint64_t deadline = timeout_ms > 0 ? ipc__deadline(ipc__now(), timeout_ms) : timeout_ms == 0 ? 0 : IPC__NEVER;
+    uint64_t deadline = timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
     ipc_err err = wait_for_room(handle, value.length, deadline);
     if (err) {
         return err;
