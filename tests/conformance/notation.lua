@@ -222,9 +222,9 @@ function notation.same(one, other)
   return notation.text(one) == notation.text(other)
 end
 
---- A result as a line of JSON.
+--- An object as a line of JSON.
 function notation.encode(value)
-  return json.encode(value)
+  return next(value) == nil and "{}" or json.encode(value)
 end
 
 return notation

@@ -51,6 +51,7 @@ typedef enum sim_action {
     SIM_UNLINK,
     SIM_CLOSE,
     SIM_BYE,
+    SIM_BREAK, /* the protocol */
     SIM_ACTIONS
 } sim_action;
 
@@ -76,6 +77,7 @@ struct sim_world {
     uint64_t seed;
     uint64_t random;
     uint64_t now; /* the hub's clock */
+    uint64_t late; /* when the hub last came late to a deadline */
     unsigned step;
     bool trace;
     bool quiet; /* clients do what they must, and take what they asked for, but begin nothing */
@@ -99,6 +101,9 @@ _Noreturn void sim_fail(sim_world *sim, const char *format, ...) __attribute__((
 
 /* Told when a run is replayed. */
 void sim_say(const sim_world *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An operation's name, for words. */
+const char *sim_op_name(ipc__op op);
 
 /* ---- chance ---- */
 

@@ -22,7 +22,7 @@ void sim_draw_kind(sim_world *sim)
         [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
         [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,  [SIM_PING] = 5,
         [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3, [SIM_CLOSE] = 20,
-        [SIM_BYE] = 3,
+        [SIM_BYE] = 3,         [SIM_BREAK] = 1,
     };
     sim_kind *kind = &sim->kind;
     for (size_t i = 0; i < SIM_ACTIONS; i++) {
@@ -337,6 +337,14 @@ static void act_bye(sim_peer *peer)
     sim_send_bye(peer);
 }
 
+static void act_break(sim_peer *peer)
+{
+    uint32_t handle = choose(peer, may_get);
+    if (handle) {
+        sim_send_broken(peer, handle);
+    }
+}
+
 static void act_cancel(sim_peer *peer)
 {
     const sim_pending *pending;
@@ -401,7 +409,7 @@ static void act(sim_peer *peer, sim_action action)
         [SIM_POLL] = act_poll,             [SIM_TAKE] = act_take,           [SIM_GIVE_BACK] = act_give_back,
         [SIM_JOIN] = act_join,             [SIM_CANCEL] = act_cancel,       [SIM_UNLINK] = act_unlink,
         [SIM_CLOSE] = act_close,           [SIM_BYE] = act_bye,             [SIM_DONE] = act_done,
-        [SIM_RELEASE] = act_release,
+        [SIM_RELEASE] = act_release,       [SIM_BREAK] = act_break,
     };
     static const struct {
         ipc__op op;

@@ -64,6 +64,10 @@ static uint64_t check_sub(sim_world *sim, const sim_stream *stream, const ipc__s
             item->position != core->position || core->position <= position) {
             sim_fail(sim, "item %" PRIu64 " is out to somebody else, or out of order", item->id);
         }
+        uint64_t since = item->delivered_at > sim->late ? item->delivered_at : sim->late;
+        if (sim->now > since + 3 * sim->core.validity + 100 * SIM_MS) {
+            sim_fail(sim, "item %" PRIu64 " is out for too long", item->id);
+        }
         position = core->position;
         count++;
         bytes += core->length;
@@ -164,6 +168,24 @@ static void check_demand(sim_world *sim, const sim_stream *stream, const ipc__st
     }
 }
 
+/* Who does not want to wait is not left waiting while nobody is asked. */
+static void check_polls(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
+{
+    bool asked = false;
+    const ipc__sub *sub;
+    DL_FOREACH(core->subs, sub)
+    {
+        asked = asked || sub->recalling;
+    }
+    const sim_request *request;
+    DL_FOREACH(sim->model.requests, request)
+    {
+        if (request->op == IPC__OP_POLL && request->hold && sim_incoming(request->hold) == stream && !asked) {
+            sim_fail(sim, "a POLL of session %u waits, and nobody was asked to give back", request->peer->number);
+        }
+    }
+}
+
 static void check_stream(sim_world *sim, sim_stream *stream, const ipc__stream *core)
 {
     check_ready(sim, stream, core);
@@ -172,6 +194,7 @@ static void check_stream(sim_world *sim, sim_stream *stream, const ipc__stream *
     check_credits(sim, core);
     check_bound(sim, stream, core);
     check_demand(sim, stream, core);
+    check_polls(sim, stream, core);
     if (sim_peek_parked(core) + stream->counts[SIM_WAITING] > 0 && !core->putters) {
         sim_fail(sim, "a put that waits is lost");
     }
@@ -232,13 +255,26 @@ static unsigned count_holds(const sim_object *object)
     return count;
 }
 
+/* How many items somebody could take, or has before him. */
+static uint64_t in_streams(const sim_object *object)
+{
+    uint64_t count = 0;
+    for (int end = 0; end <= (int)object->pipe; end++) {
+        const sim_stream *stream = &object->streams[end];
+        count += stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
+    }
+    return count;
+}
+
 static void check_objects(sim_world *sim)
 {
     unsigned count = 0;
+    bool unread = false;
     sim_object *object;
     DL_FOREACH(sim->model.objects, object)
     {
         count++;
+        unread = unread || (object->name && in_streams(object));
         if (object->core->hold_count != count_holds(object)) {
             sim_fail(sim, "an object has %u holds and not %u", object->core->hold_count, count_holds(object));
         }
@@ -251,12 +287,19 @@ static void check_objects(sim_world *sim)
     if (count != sim->core.object_count) {
         sim_fail(sim, "the hub has %u objects, the model %u", sim->core.object_count, count);
     }
+    if (unread != ipc__core_unread(&sim->core)) {
+        sim_fail(sim, "the hub is wrong on whether anything is unread");
+    }
 }
 
 /* ---- sessions ---- */
 
 static void check_session(sim_world *sim, const sim_peer *peer)
 {
+    if (peer->session->acked != peer->mirror.put_bytes) {
+        sim_fail(sim, "%" PRIu64 " put bytes of session %u are taken in, and the hub says %" PRIu64,
+                 peer->mirror.put_bytes, peer->number, peer->session->acked);
+    }
     unsigned calls = 0;
     unsigned waiting = 0;
     const ipc__call *call;
@@ -322,8 +365,8 @@ static void check_deadlines(sim_world *sim)
     {
         uint64_t patience = (uint64_t)(request->timeout_ms ? request->timeout_ms : 250) * SIM_MS;
         if (request->timeout_ms >= 0 && sim->now >= request->entered + patience) {
-            sim_fail(sim, "request %" PRIu64 " of session %u (op %u) has waited too long", request->seq,
-                     request->peer->number, request->op);
+            sim_fail(sim, "request %" PRIu64 " of session %u (%s) has waited too long", request->seq,
+                     request->peer->number, sim_op_name(request->op));
         }
     }
 }
@@ -349,6 +392,35 @@ void sim_check(sim_world *sim)
     check_memory(sim);
     check_deadlines(sim);
     check_pins(sim);
+}
+
+/* ---- when everybody answers ---- */
+
+static void check_prompt_stream(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
+{
+    if (core->putters && core->credits) {
+        sim_fail(sim, "a put waits, and %" PRIu64 " unused credits are not recalled", core->credits);
+    }
+    const sim_hold *hold;
+    DL_FOREACH(stream->object->holds, hold)
+    {
+        if (stream->counts[SIM_OUT] && sim_incoming(hold) == stream && sim_demands(hold, sim->now) &&
+            sim_out_count(hold) == 0) {
+            sim_fail(sim, "session %u has nothing on handle %u, and the deliveries of others are not recalled",
+                     hold->peer->number, hold->handle);
+        }
+    }
+}
+
+void sim_check_prompt(sim_world *sim)
+{
+    const sim_object *object;
+    DL_FOREACH(sim->model.objects, object)
+    {
+        for (int end = 0; end <= (int)object->pipe; end++) {
+            check_prompt_stream(sim, &object->streams[end], sim_peek_stream(object->core, end));
+        }
+    }
 }
 
 /* ---- when all is quiet ---- */
@@ -383,8 +455,8 @@ void sim_check_quiet(sim_world *sim)
         DL_FOREACH(peer->client.pending, pending)
         {
             if (!sim_request_of(sim, peer, pending->seq)) {
-                sim_fail(sim, "request %" PRIu64 " of session %u (op %u) was never answered", pending->seq,
-                         peer->number, pending->op);
+                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq,
+                         peer->number, sim_op_name(pending->op));
             }
         }
     }

@@ -140,7 +140,7 @@ static uint64_t number(const arrival *in)
 {
     uint64_t value;
     if (!ipc__read_uint(&in->envelope->at, &value)) {
-        sim_fail(in->peer->sim, "the hub sent operation %u with a field that is no number", in->head.op);
+        sim_fail(in->peer->sim, "the hub sent %s with a field that is no number", sim_op_name(in->head.op));
     }
     return value;
 }
@@ -149,7 +149,7 @@ static int64_t signed_number(const arrival *in)
 {
     int64_t value;
     if (!ipc__read_int(&in->envelope->at, &value)) {
-        sim_fail(in->peer->sim, "the hub sent operation %u with a field that is no number", in->head.op);
+        sim_fail(in->peer->sim, "the hub sent %s with a field that is no number", sim_op_name(in->head.op));
     }
     return value;
 }
@@ -364,7 +364,7 @@ static void on_operation(const arrival *in)
     case IPC__OP_FAIL:
         break;
     default:
-        sim_fail(in->peer->sim, "the hub sent operation %u", in->head.op);
+        sim_fail(in->peer->sim, "the hub sent %s", sim_op_name(in->head.op));
     }
 }
 

@@ -64,7 +64,8 @@ typedef struct sim_client {
     uint64_t ahead;     /* how far its clock is before the hub's */
     uint64_t acked;
     uint64_t sent;      /* put bytes */
-    bool leaving;       /* it said BYE */
+    bool leaving;       /* it has sent its last: a BYE, or something that breaks the protocol */
+    bool broken;        /* ... the latter */
     bool trusts_rings;  /* on the immediate lane it takes what is ready, however old */
     sim_handle handles[SIM_HANDLES];
     sim_pending *pending;
@@ -115,5 +116,6 @@ void sim_send_cancel(sim_peer *peer, uint64_t target);
 void sim_send_unlink(sim_peer *peer, const char *name);
 void sim_send_close(sim_peer *peer, uint32_t handle);
 void sim_send_bye(sim_peer *peer);
+void sim_send_broken(sim_peer *peer, uint32_t handle); /* something that the protocol forbids */
 
 #endif

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+enum { RECALL_US = 10 * SIM_MS }; /* the least that others get to give back */
+
 /* One operation on its way out. */
 typedef struct emission {
     sim_world *sim;
@@ -21,7 +23,7 @@ static uint64_t number(emission *out)
 {
     uint64_t value;
     if (!ipc__read_uint(&out->at, &value)) {
-        sim_fail(out->sim, "the hub sent operation %u with a field that is no number", out->head.op);
+        sim_fail(out->sim, "the hub sent %s with a field that is no number", sim_op_name(out->head.op));
     }
     return value;
 }
@@ -30,7 +32,7 @@ static int64_t signed_number(emission *out)
 {
     int64_t value;
     if (!ipc__read_int(&out->at, &value)) {
-        sim_fail(out->sim, "the hub sent operation %u with a field that is no number", out->head.op);
+        sim_fail(out->sim, "the hub sent %s with a field that is no number", sim_op_name(out->head.op));
     }
     return value;
 }
@@ -147,6 +149,9 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
         if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
             sim_fail(out->sim, "PUT_WAIT was refused although there is room");
         }
+        if (request->timeout_ms == 0 && sim_peek_stream(object->core, 0)->credits && out->sim->now < request->entered + RECALL_US) {
+            sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
+        }
     }
 }
 
@@ -156,6 +161,9 @@ static void polled(const emission *out, const sim_request *request, int64_t code
     uint64_t got = sim_out_count(request->hold);
     if (code == IPC_OK && got == 0) {
         sim_fail(out->sim, "POLL was answered with success and no delivery");
+    }
+    if (code == IPC_EEMPTY && stream->counts[SIM_OUT] && out->sim->now < request->entered + RECALL_US) {
+        sim_fail(out->sim, "POLL was answered with nothing before others were asked to give back");
     }
     if (code == IPC_EEMPTY && (got || sim_peek_stream(stream->object->core, stream->end)->ready)) {
         sim_fail(out->sim, "POLL was answered with nothing although there is something");
@@ -185,8 +193,8 @@ static void undecided(const emission *out, const sim_request *request, int64_t c
         [IPC__OP_JOIN] = {IPC_OK, IPC_ETIMEOUT},
     };
     if (code != allowed[request->op].good && code != allowed[request->op].bad) {
-        sim_fail(out->sim, "request %" PRIu64 " of session %u (op %u) was answered with %" PRId64, request->seq,
-                 out->peer->number, request->op, code);
+        sim_fail(out->sim, "request %" PRIu64 " of session %u (%s) was answered with %" PRId64, request->seq,
+                 out->peer->number, sim_op_name(request->op), code);
     }
     if (!request->hold) {
         return; /* of a session that ends: nobody reads it */
@@ -229,8 +237,8 @@ static void on_reply(emission *out)
                  out->peer->number);
     }
     if (request->decided && request->code != code) {
-        sim_fail(out->sim, "request %" PRIu64 " of session %u (op %u) was answered with %" PRId64 ", not %d",
-                 out->head.seq, out->peer->number, request->op, code, request->code);
+        sim_fail(out->sim, "request %" PRIu64 " of session %u (%s) was answered with %" PRId64 ", not %d",
+                 out->head.seq, out->peer->number, sim_op_name(request->op), code, request->code);
     }
     if (!request->decided) {
         undecided(out, request, code);
@@ -328,6 +336,15 @@ static void on_credit(emission *out)
     hold->promised += credits;
 }
 
+static void say(const emission *out)
+{
+    emission copy = *out;
+    bool replies = out->head.op == IPC__OP_REPLY || out->head.op == IPC__OP_FAIL || out->head.op == IPC__OP_END;
+    int64_t first = replies ? signed_number(&copy) : (int64_t)number(&copy);
+    sim_say(out->sim, "hub > %u: %s handle %u seq %" PRIu64 ": %" PRId64, out->peer->number,
+            sim_op_name(out->head.op), out->head.handle, out->head.seq, first);
+}
+
 void sim_model_sent(sim_peer *peer, const void *op, size_t length)
 {
     emission out = {.sim = peer->sim, .peer = peer};
@@ -336,8 +353,7 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
         sim_fail(peer->sim, "the hub sent a broken operation");
     }
     out.at = envelope.at;
-    sim_say(peer->sim, "hub > %u: op %u handle %u seq %" PRIu64, peer->number, out.head.op, out.head.handle,
-            out.head.seq);
+    say(&out);
     switch (out.head.op) {
     case IPC__OP_REPLY:
         on_reply(&out);
@@ -358,7 +374,7 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
         hold_of(peer, out.head.handle, "an UNCREDIT");
         break;
     default:
-        sim_fail(peer->sim, "the hub sent operation %u", out.head.op);
+        sim_fail(peer->sim, "the hub sent %s", sim_op_name(out.head.op));
     }
 }
 

@@ -169,10 +169,13 @@ static ipc_err expect_sibling(const entry *in, bool pipe, int64_t handle)
 static ipc_err expect_end(sim_world *sim, bool pipe, const wanted *want)
 {
     sim->model.now.end = 0;
+    sim_object *object = sim->model.now.opening;
+    if (!object && sim->core.object_count >= sim->core.options.max_objects) {
+        return IPC_ELIMIT;
+    }
     if (!pipe) {
         return IPC_OK;
     }
-    sim_object *object = sim->model.now.opening;
     if (object) {
         begin_anew(object);
     }
@@ -299,6 +302,7 @@ static void enter_put(const entry *in)
         in->request->timeout_ms = signed_number(in);
     }
     ipc__bytes value = value_of(in);
+    in->peer->mirror.put_bytes += value.length;
     uint64_t id;
     memcpy(&id, value.data, sizeof id);
     ipc_err err = refusal(in, value.length);
@@ -494,7 +498,8 @@ void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
     if (!ipc__envelope_next(&envelope, &in.head)) {
         sim_fail(sim, "the simulator's client broke the protocol");
     }
-    sim_say(sim, "hub < %u: op %u handle %u seq %" PRIu64, peer->number, in.head.op, in.head.handle, in.head.seq);
+    sim_say(sim, "hub < %u: %s handle %u seq %" PRIu64, peer->number, sim_op_name(in.head.op), in.head.handle,
+            in.head.seq);
     in.hold = in.head.handle < SIM_HANDLES ? peer->mirror.holds[in.head.handle] : NULL;
     sim->model.now.peer = peer;
     sim->model.now.head = in.head;
@@ -539,13 +544,13 @@ void sim_model_left(sim_world *sim)
     DL_FOREACH(model->requests, request)
     {
         if (request->decided) {
-            sim_fail(sim, "request %" PRIu64 " of session %u (op %u) was not answered with %d", request->seq,
-                     request->peer->number, request->op, request->code);
+            sim_fail(sim, "request %" PRIu64 " of session %u (%s) was not answered with %d", request->seq,
+                     request->peer->number, sim_op_name(request->op), request->code);
         }
     }
     if (model->now.fail || model->now.first) {
-        sim_fail(sim, "operation %u of session %u was not followed by its FAIL %d or REVOKE %" PRIu64,
-                 model->now.head.op, model->now.peer->number, model->now.fail, model->now.first);
+        sim_fail(sim, "%s of session %u was not followed by its FAIL %d or REVOKE %" PRIu64,
+                 sim_op_name(model->now.head.op), model->now.peer->number, model->now.fail, model->now.first);
     }
     sim_object *object;
     sim_object *next;

@@ -122,6 +122,20 @@ void sim_crash(sim_peer *peer)
 
 /* ---- operations ---- */
 
+/* What the hub must say to a message. */
+static ipc_err expect(sim_peer *peer, const sim_message *message)
+{
+    if (peer->client.broken && !peer->up) {
+        ipc__envelope copy = message->envelope;
+        ipc__head head;
+        bool open = ipc__envelope_next(&copy, &head) && peer->mirror.holds[head.handle];
+        sim_say(peer->sim, "session %u breaks the protocol with %s", peer->number, sim_op_name(head.op));
+        return open || head.op < IPC__OP_OBJECT ? IPC_EPROTO : IPC_OK;
+    }
+    sim_model_enter(peer, message->envelope);
+    return peer->sim->model.now.head.op == IPC__OP_BYE ? IPC_ECLOSED : IPC_OK;
+}
+
 bool sim_hub_receives(sim_peer *peer)
 {
     sim_world *sim = peer->sim;
@@ -133,16 +147,15 @@ bool sim_hub_receives(sim_peer *peer)
     if (!ipc__envelope_open(&message->envelope, &epoch, 1)) {
         sim_fail(sim, "the simulator's client sent a broken header");
     }
-    sim_model_enter(peer, message->envelope);
+    ipc_err expected = expect(peer, message);
     ipc_err err = ipc__core_input(peer->session, &message->envelope, sim->now);
-    bool bye = sim->model.now.head.op == IPC__OP_BYE;
-    if (err != (bye ? IPC_ECLOSED : IPC_OK)) {
-        sim_fail(sim, "the hub ends session %u with %d (%s)", peer->number, err, ipc_last_error());
-    }
     sim_message_free(message);
+    if (err != expected) {
+        sim_fail(sim, "the hub ends session %u with %d (%s), not %d", peer->number, err, ipc_last_error(), expected);
+    }
     step_done(sim);
-    if (bye) {
-        end_session(peer, IPC__END_CLEAN);
+    if (err || (peer->client.broken && !peer->up)) {
+        end_session(peer, err != IPC_ECLOSED ? IPC__END_CRASH : IPC__END_CLEAN);
     }
     return true;
 }
@@ -152,6 +165,9 @@ bool sim_hub_receives(sim_peer *peer)
 void sim_advance(sim_world *sim, uint64_t by)
 {
     sim->now += by;
+    if (ipc__core_due(&sim->core) < sim->now) {
+        sim->late = sim->now;
+    }
     sim_say(sim, "the time is %" PRIu64 ".%06" PRIu64, sim->now / IPC__US_PER_S, sim->now % IPC__US_PER_S);
     sim_model_expire(sim, sim->now);
     ipc__core_advance(&sim->core, sim->now);

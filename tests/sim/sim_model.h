@@ -102,6 +102,7 @@ struct sim_pin {
 
 /* What the model knows of a session. */
 typedef struct sim_mirror {
+    uint64_t put_bytes; /* of values that have entered the hub */
     sim_hold *holds[SIM_HANDLES];
 } sim_mirror;
 
@@ -190,6 +191,9 @@ void sim_pin_drop(sim_world *sim, sim_pin *pin);
 /* ---- the check of everything, after each step (sim_check.c) ---- */
 
 void sim_check(sim_world *sim);
+
+/* When everybody has had time to answer: nobody keeps what another one waits for. */
+void sim_check_prompt(sim_world *sim);
 
 /* When nothing is on its way any more, and all that could happen in time has. */
 void sim_check_quiet(sim_world *sim);

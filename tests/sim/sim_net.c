@@ -38,6 +38,10 @@ static void post(sim_world *sim, sim_message **queue, ipc__outbox *out, const ui
 
 void sim_net_send(sim_peer *peer)
 {
+    if (peer->client.leaving) {
+        ipc__outbox_reset(&peer->client.out);
+        return;
+    }
     post(peer->sim, &peer->up, &peer->client.out, (uint64_t[]){EPOCH}, 1);
 }
 
@@ -183,7 +187,7 @@ static void immediate_deliver(void *self, uint32_t handle, const ipc__item *item
     sim_model_delivered(self, handle, item);
 }
 
-/* The newest deliveries that are nobody's yet: up to one that is taken, or that the client itself is giving back. */
+/* The newest deliveries that nobody has taken, those included that the client itself is giving back. */
 static int64_t immediate_recall(void *self, uint32_t handle, uint32_t count)
 {
     sim_peer *peer = self;
@@ -191,10 +195,10 @@ static int64_t immediate_recall(void *self, uint32_t handle, uint32_t count)
     sim_ring *ring = &peer->rings[handle];
     uint32_t back = 0;
     for (size_t at = ring->count; at > 0 && back < count; at--) {
-        if (ring->slots[at - 1] == SIM_TAKEN || ring->slots[at - 1] == SIM_RETURNING) {
+        if (ring->slots[at - 1] == SIM_TAKEN) {
             break;
         }
-        back += ring->slots[at - 1] == SIM_READY;
+        back += ring->slots[at - 1] != SIM_BACK;
         ring->slots[at - 1] = SIM_BACK;
     }
     sim_model_recalled(peer, handle, back);

@@ -7,7 +7,10 @@
 #include <inttypes.h>
 #include <utlist.h>
 
-enum { ROUNDS_MAX = 20000 };
+enum {
+    ROUNDS_MAX = 20000,
+    PROMPT_US = 100 * SIM_MS, /* by then, who can help others has been asked, if everybody answers */
+};
 
 static bool everybody_receives(sim_world *sim)
 {
@@ -42,6 +45,22 @@ static void refresh(sim_peer *peer)
     }
 }
 
+/* Let everything happen that is due until then. */
+static void settle_until(sim_world *sim, uint64_t until)
+{
+    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+        if (everybody_receives(sim)) {
+            continue;
+        }
+        uint64_t due = ipc__core_due(&sim->core);
+        if (due > until) {
+            return;
+        }
+        sim_advance(sim, due - sim->now);
+    }
+    sim_fail(sim, "the hub does not come to rest");
+}
+
 void sim_settle(sim_world *sim)
 {
     sim_say(sim, "now all is let settle");
@@ -51,20 +70,11 @@ void sim_settle(sim_world *sim)
     {
         refresh(peer);
     }
-    uint64_t calm = sim->now + 4 * sim->core.validity;
-    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
-        if (everybody_receives(sim)) {
-            continue;
-        }
-        uint64_t due = ipc__core_due(&sim->core);
-        if (due > calm) {
-            sim_check_quiet(sim);
-            sim->quiet = false;
-            return;
-        }
-        sim_advance(sim, due - sim->now);
-    }
-    sim_fail(sim, "the hub does not come to rest");
+    settle_until(sim, sim->now + PROMPT_US);
+    sim_check_prompt(sim);
+    settle_until(sim, sim->now + 4 * sim->core.validity);
+    sim_check_quiet(sim);
+    sim->quiet = false;
 }
 
 /* ---- the end ---- */

@@ -239,11 +239,28 @@ void sim_send_close(sim_peer *peer, uint32_t handle)
     sim_send_plain(peer, IPC__OP_CLOSE, handle);
 }
 
+/* Of a handle that is open, and that receives. */
+void sim_send_broken(sim_peer *peer, uint32_t handle)
+{
+    static const ipc__op ops[] = {IPC__OP_FLOW, IPC__OP_RECALLED, IPC__OP_CANCEL, IPC__OP_OPEN, IPC__OP_REPLY};
+    ipc__op op = ops[sim_below(peer->sim, sizeof ops / sizeof ops[0])];
+    uint64_t beyond = peer->client.handles[handle].position + 1 + sim_below(peer->sim, 3) + 1000;
+    msgpack_packer packer = ipc__packer(&peer->client.out.ops);
+    ipc__write_op(&packer, op, handle, ++peer->client.seq, op == IPC__OP_RECALLED ? 2 : 3);
+    msgpack_pack_uint64(&packer, beyond);
+    msgpack_pack_uint64(&packer, beyond + 1);
+    if (op != IPC__OP_RECALLED) {
+        msgpack_pack_uint64(&packer, 1);
+    }
+    sim_net_send(peer);
+    peer->client.broken = peer->client.leaving = true;
+}
+
 void sim_send_bye(sim_peer *peer)
 {
     for (uint32_t handle = 1; handle < SIM_HANDLES; handle++) {
         report(peer, handle);
     }
-    peer->client.leaving = true;
     sim_send_plain(peer, IPC__OP_BYE, 0);
+    peer->client.leaving = true;
 }

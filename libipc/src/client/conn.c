@@ -169,7 +169,7 @@ static void shut(ipc_conn *conn)
 {
     pthread_mutex_lock(&conn->lock);
     while (conn->connecting) {
-        pthread_cond_wait(&conn->changed, &conn->lock);
+        ipc__conn_await_change(conn);
     }
     bool first = !conn->closing;
     conn->closing = true;
@@ -183,9 +183,7 @@ static void shut(ipc_conn *conn)
         ipc__conn_wake(conn);
         ipc__conn_stop_thread(conn);
         while (conn->driving) {
-            conn->followers++;
-            pthread_cond_wait(&conn->changed, &conn->lock);
-            conn->followers--;
+            ipc__conn_await_change(conn);
         }
         ipc__conn_drop_link(conn);
         if (conn->heir_control >= 0) {

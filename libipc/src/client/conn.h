@@ -156,6 +156,9 @@ void ipc__conn_kick(ipc_conn *conn);
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
+/* The same for a request whose timeout is ours alone: an answer that is late is dropped. */
+ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
+
 /* Its two halves: register the request that was begun last; whether it is answered. */
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
 bool ipc__pending_done(void *pending);
@@ -176,6 +179,9 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 
 /* The same, but nothing interrupts it: for waits that are short, and must come to their end. */
 ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
+
+/* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
+void ipc__conn_await_change(ipc_conn *conn);
 
 /* Process what came, without waiting. Whether anything did. */
 bool ipc__conn_pump(ipc_conn *conn);
@@ -203,6 +209,11 @@ bool ipc__conn_dispatch(ipc_conn *conn, ipc__envelope *envelope);
 
 /* Start the hub program for an address. IPC_OK it is ready, or another was first; IPC_EHUBPROG; IPC_ESYS; its error. */
 ipc_err ipc__launch_hub(const char *address, bool private, uint64_t deadline);
+
+/* ---- looking (probe.c) ---- */
+
+/* Whether anybody listens at a TCP endpoint. */
+bool ipc__tcp_answers(const char *endpoint, uint64_t deadline);
 
 /* ---- forks (fork.c) ---- */
 

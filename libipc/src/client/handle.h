@@ -46,8 +46,8 @@ typedef struct ipc__prefetch {
 struct ipc__handle {
     ipc_conn *conn; /* a reference */
     const char *type;
-    char *name;      /* NULL: none */
-    ipc__buf open;   /* the options as packed for OPEN */
+    char *name;    /* NULL: none */
+    ipc__buf open; /* the options as packed for OPEN */
     ipc_open_mode mode;
     uint32_t id;
     unsigned generation;
@@ -58,7 +58,7 @@ struct ipc__handle {
     bool bounded;   /* puts need credits */
     uint64_t credits;
     uint64_t credits_until;
-    ipc_err end; /* nothing more will come, and why */
+    ipc_err end;    /* nothing more will come, and why */
     ipc_err failed; /* an earlier put's error: sticky until it is returned */
     uint64_t fail_count;
     uint64_t fail_first;
@@ -72,9 +72,9 @@ struct ipc__handle {
 
 /* Where an object is found. */
 typedef struct ipc__where {
-    const char *name;    /* a name; or */
-    ipc__bytes pin;      /* a pin; or */
-    uint32_t sibling;    /* another handle's number; or none of them: a new object without a name */
+    const char *name; /* a name; or */
+    ipc__bytes pin;   /* a pin; or */
+    uint32_t sibling; /* another handle's number; or none of them: a new object without a name */
 } ipc__where;
 
 /*

@@ -55,8 +55,10 @@ static ipc_err find_program(char *out, size_t size)
             return IPC_OK;
         }
     }
-    return ipc__fail(IPC_EHUBPROG, "the hub program was found neither at %s nor at %s nor at %s; install libipc, or set "
-                     "LIBIPC_HUB to it", places[0], places[1], places[2]);
+    return ipc__fail(IPC_EHUBPROG,
+                     "the hub program was found neither at %s nor at %s nor at %s; install libipc, or set "
+                     "LIBIPC_HUB to it",
+                     places[0], places[1], places[2]);
 }
 
 /* ---- running it ---- */

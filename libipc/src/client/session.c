@@ -10,11 +10,11 @@
 #include <utlist.h>
 
 enum {
-    IDLE_US = 30,               /* who has sent nothing for so long sends at once */
-    BUSY_STARTS = 16,           /* operations between two sends that are worth gathering */
-    BUSY_STAYS = 256,           /* and how many a millisecond must then bring */
-    BUSY_BYTES = 32 * 1024,     /* or bytes */
-    LATE_MS = 2000,             /* a hub that keeps a timeout may be so much late */
+    IDLE_US = 30,           /* who has sent nothing for so long sends at once */
+    BUSY_STARTS = 16,       /* operations between two sends that are worth gathering */
+    BUSY_STAYS = 256,       /* and how many a millisecond must then bring */
+    BUSY_BYTES = 32 * 1024, /* or bytes */
+    LATE_MS = 2000,         /* a hub that keeps a timeout may be so much late */
 };
 
 msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsigned fields)
@@ -24,23 +24,30 @@ msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsign
     return packer;
 }
 
-void ipc__conn_flush(ipc_conn *conn)
+static bool send_outbox(ipc_conn *conn)
 {
-    if (ipc__outbox_empty(&conn->out) || conn->state != IPC__CONN_LIVE) {
-        return;
-    }
     uint64_t burst = conn->seq - conn->flushed_seq;
     conn->busy = conn->out.ops.length > BUSY_BYTES || burst >= (conn->busy ? BUSY_STAYS : BUSY_STARTS);
     conn->flushed_seq = conn->seq;
     conn->flushed_at = conn->active_at = ipc__now();
     conn->waiting_out = false;
-    if (!conn->link->ops->send(conn->link, &conn->header, &conn->out)) {
-        ipc__outbox_reset(&conn->out);
-        ipc__conn_lose(conn, IPC_ELOST);
-        return;
+    return conn->link->ops->send(conn->link, &conn->header, &conn->out);
+}
+
+void ipc__conn_flush(ipc_conn *conn)
+{
+    bool any = false;
+    /* What comes meanwhile may have to be answered. */
+    while (!ipc__outbox_empty(&conn->out) && conn->state == IPC__CONN_LIVE) {
+        if (!send_outbox(conn)) {
+            ipc__outbox_reset(&conn->out);
+            ipc__conn_lose(conn, IPC_ELOST);
+            return;
+        }
+        /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
+        any = (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) || any;
     }
-    /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
-    if (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) {
+    if (any) {
         ipc__conn_wake(conn);
     }
 }
@@ -98,6 +105,15 @@ void ipc__pendings_end(ipc_conn *conn, ipc_err err)
     }
 }
 
+/* The reply's error, in its words. */
+static ipc_err answer(const ipc_conn *conn, const ipc__pending *pending)
+{
+    if (pending->err && pending->reply.length) {
+        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
+    }
+    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
+}
+
 /* The caller gives up waiting: the hub's answer decides what became of the request. */
 static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
 {
@@ -109,6 +125,17 @@ static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
         return ipc__fail(IPC_ELOST, "the hub does not answer; the session with it is given up");
     }
     return err == IPC_OK && pending->err == IPC_EINTR ? why : err;
+}
+
+ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    ipc__pending_add(conn, pending);
+    ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, deadline);
+    if (!pending->done) {
+        DL_DELETE(conn->pending, pending);
+        return err;
+    }
+    return answer(conn, pending);
 }
 
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
@@ -128,11 +155,5 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
     if (!pending->done) {
         DL_DELETE(conn->pending, pending);
     }
-    if (err) {
-        return err;
-    }
-    if (pending->err && pending->reply.length) {
-        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
-    }
-    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
+    return err ? err : answer(conn, pending);
 }

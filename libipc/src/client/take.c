@@ -143,8 +143,8 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         .attempt = attempt,
         .seq = head->seq,
         .position = in->received,
-        .valid_until = now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US -
-                       conn->clock_offset,
+        .valid_until =
+            now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US - conn->clock_offset,
     };
     in->bytes += value.length;
     in->mean = (uint32_t)((7 * (uint64_t)in->mean + value.length) / 8);
@@ -325,8 +325,7 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
         } else {
             ask(handle);
             in->getters++;
-            err = ipc__conn_wait(handle->conn, stirs, handle,
-                                 in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
+            err = ipc__conn_wait(handle->conn, stirs, handle, in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
             in->getters--;
         }
         if (err) {

@@ -294,9 +294,7 @@ ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **con
         return ipc__fail(IPC_ETYPE, "the ticket is for a %.*s, not a %s", (int)kind.length, (const char *)kind.data,
                          type);
     }
-    *name = named.kind == IPC_KIND_STR
-                ? strndup(named.as.bytes.data, named.as.bytes.length)
-                : NULL;
+    *name = named.kind == IPC_KIND_STR ? strndup(named.as.bytes.data, named.as.bytes.length) : NULL;
     if (*conn) {
         ipc__conn_ref(*conn);
         return IPC_OK;
@@ -348,9 +346,7 @@ void ipc__handle_fini(ipc__handle *handle)
     ipc__handle_close(handle);
     pthread_mutex_lock(&conn->lock);
     while (handle->users) {
-        conn->followers++;
-        pthread_cond_wait(&conn->changed, &conn->lock);
-        conn->followers--;
+        ipc__conn_await_change(conn);
     }
     pthread_mutex_unlock(&conn->lock);
     free(handle->name);

@@ -217,8 +217,7 @@ static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const i
 }
 
 /* The object of another handle of the same session. */
-static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle,
-                            ipc__object **out)
+static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle, ipc__object **out)
 {
     if (handle <= 0 || handle >= session->hold_capacity || !session->holds[handle]) {
         return ipc__fail_plain(IPC_EDELETED);

@@ -83,8 +83,7 @@ ipc_err ipc__zmq_link_open(ipc__link **out, const char *endpoint, uint64_t max_m
     int64_t limit = (int64_t)max_message + 2 * IPC__BATCH_BYTES;
     zmq_setsockopt(link->dealer, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
     size_t size = sizeof link->fd;
-    if (zmq_connect(link->dealer, endpoint) != 0 ||
-        zmq_getsockopt(link->dealer, ZMQ_FD, &link->fd, &size) != 0) {
+    if (zmq_connect(link->dealer, endpoint) != 0 || zmq_getsockopt(link->dealer, ZMQ_FD, &link->fd, &size) != 0) {
         ipc_err err = ipc__fail_errno("cannot connect to %s", endpoint);
         link_close(&link->base);
         return err;

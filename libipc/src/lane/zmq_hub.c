@@ -63,8 +63,8 @@ ipc_err ipc__zmq_hub_open(ipc__zmq_hub **out, char *endpoint, size_t size, uint6
     }
     hub->epoch = epoch;
     hub->router = zmq_socket(context, ZMQ_ROUTER);
-    ipc_err err = hub->router ? bind_router(hub, endpoint, size, max_message)
-                              : ipc__fail_errno("cannot make a ZeroMQ socket");
+    ipc_err err =
+        hub->router ? bind_router(hub, endpoint, size, max_message) : ipc__fail_errno("cannot make a ZeroMQ socket");
     if (err) {
         ipc__zmq_hub_close(hub);
         return err;

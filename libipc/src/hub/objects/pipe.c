@@ -172,7 +172,9 @@ static ipc_err choose_end(const struct pipe *pipe, uint64_t asked, int *end)
         *end = asked == 1 ? A : B;
     }
     if (gone(&pipe->ends[*end])) {
-        return ipc__fail(IPC_EPIPE, "that end of pipe \"%s\" is gone for good; the pipe begins anew when its other end is gone as well", name);
+        return ipc__fail(
+            IPC_EPIPE,
+            "that end of pipe \"%s\" is gone for good; the pipe begins anew when its other end is gone as well", name);
     }
     return IPC_OK;
 }
