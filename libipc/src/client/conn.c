@@ -363,7 +363,7 @@ static ipc_err ask(ipc_conn *conn, ipc__op op, const char *text, int64_t timeout
         if (text) {
             msgpack_pack_str_with_body(&packer, text, strlen(text));
         }
-        err = ipc__conn_call(conn, pending, ipc__deadline(ipc__now(), timeout_ms));
+        err = ipc__conn_ask(conn, pending, ipc__deadline(ipc__now(), timeout_ms));
     }
     pthread_mutex_unlock(&conn->lock);
     return err;

@@ -94,6 +94,12 @@ ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err);
 void ipc__handle_close(ipc__handle *handle);
 void ipc__handle_fini(ipc__handle *handle);
 
+/*
+ * After a wait, in which the lock was let go: is the handle still what it was? IPC_OK; IPC_ECLOSED; IPC_ELOST; the
+ * handle's end.
+ */
+ipc_err ipc__handle_standing(const ipc__handle *handle);
+
 /* A session ended, or forked: forget what was in flight. The lock is held. */
 void ipc__handle_reset(ipc__handle *handle);
 

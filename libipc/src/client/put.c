@@ -36,27 +36,29 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg)
 
 /* ---- the window ---- */
 
-struct room {
-    ipc_conn *conn;
-    uint64_t length;
-};
-
-static bool has_room(void *arg)
+static bool has_room(const ipc_conn *conn, uint64_t length)
 {
-    const struct room *room = arg;
-    uint64_t on_the_way = room->conn->sent - room->conn->acked;
-    return on_the_way == 0 || on_the_way + room->length <= room->conn->welcome.window;
+    uint64_t on_the_way = conn->sent - conn->acked;
+    return on_the_way == 0 || on_the_way + length <= conn->welcome.window;
 }
 
 static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t deadline)
 {
-    struct room room = {handle->conn, length};
-    if (has_room(&room)) {
-        return IPC_OK;
+    while (!has_room(handle->conn, length)) {
+        /* Its answer brings the count, however little is on the way. Others may put meanwhile. */
+        ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+        ipc__pending pending;
+        ipc_err err = ipc__conn_ask(handle->conn, &pending, deadline);
+        ipc__buf_free(&pending.reply);
+        if (err) {
+            return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
+        }
+        err = ipc__handle_standing(handle);
+        if (err) {
+            return err;
+        }
     }
-    ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0); /* its answer brings the count, however little is on the way */
-    ipc_err err = ipc__conn_wait(handle->conn, has_room, &room, deadline);
-    return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
+    return IPC_OK;
 }
 
 /* ---- putting ---- */

@@ -67,6 +67,9 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     conn->slots[id].handle = handle;
     ipc__pending pending;
     ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
+    if (err) {
+        handle->generation = conn->generation - 1; /* of no session */
+    }
     if (err && id < conn->slot_count && conn->slots[id].handle == handle) {
         conn->slots[id].handle = NULL;
         if (err == IPC_EINTR && conn->state == IPC__CONN_LIVE) {
@@ -140,6 +143,7 @@ static ipc_err reopen(ipc__handle *handle)
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
     }
+    ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
     if (!err) {
         handle->told_lost = false;
@@ -202,6 +206,18 @@ ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
     return err;
 }
 
+ipc_err ipc__handle_standing(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    if (handle->generation != conn->generation || conn->state != IPC__CONN_LIVE) {
+        return ipc__conn_lost(conn);
+    }
+    return handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+}
+
 void ipc__handle_reset(ipc__handle *handle)
 {
     ipc__prefetch_clear(&handle->in);
@@ -220,7 +236,7 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
     }
     ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
     ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
+    err = ipc__conn_ask(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
     ipc__buf_free(&pending.reply);
     if (!err && handle->failed) {
         err = deferred(handle);

@@ -84,6 +84,9 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
         ipc_pipe_free(pipe);
         return err;
     }
+    /* Opened again after a lost hub, it must become the same end. */
+    ipc__buf_reset(&pipe->base.open);
+    pack_options(&pipe->base.open, pipe->end, true, pipe->simplex);
     *out = pipe;
     return IPC_OK;
 }

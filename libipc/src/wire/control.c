@@ -107,7 +107,7 @@ ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd)
         errno = EMSGSIZE;
         length = -1;
     }
-    if (length < 0 && *fd >= 0) {
+    if (length <= 0 && *fd >= 0) {
         close(*fd);
         *fd = -1;
     }
