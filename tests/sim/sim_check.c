@@ -14,7 +14,7 @@
 /* An item in the core's hands, by its value. */
 static const sim_item *known(sim_world *sim, const sim_stream *stream, const ipc__item *core, sim_state state)
 {
-    const sim_item *item = sim_item_of(sim, sim_value_read(sim, ipc__item_bytes(core)));
+    const sim_item *item = sim_item_of(sim, sim_value_item(sim, ipc__item_bytes(core)));
     if (item->stream != stream || item->state != state || item->attempt != core->attempt) {
         sim_fail(sim, "the hub has item %" PRIu64 " in state %d at attempt %u, the model in %d at %u", item->id, state,
                  core->attempt, item->state, item->attempt);

@@ -324,10 +324,10 @@ static void enter_put(const entry *in)
 
 static void enter_uncredited(const entry *in)
 {
-    uint64_t credits = number(in);
+    number(in);
     if (in->hold) {
         in->hold->uncredited = false;
-        in->hold->promised -= credits < in->hold->promised ? credits : in->hold->promised;
+        in->hold->promised = 0; /* however it counts */
     }
 }
 

@@ -32,7 +32,7 @@ void sim_value_write(unsigned char *value, size_t length, uint64_t item)
     }
 }
 
-uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+uint64_t sim_value_item(sim_world *sim, ipc__bytes value)
 {
     uint64_t id = 0;
     if (value.length >= sizeof id) {
@@ -42,6 +42,12 @@ uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
     if (!item || item->length != value.length) {
         sim_fail(sim, "a value of %zu bytes that nobody put", value.length);
     }
+    return id;
+}
+
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+{
+    uint64_t id = sim_value_item(sim, value);
     for (size_t at = sizeof id; at < value.length; at++) {
         if (value.data[at] != pattern(id, at)) {
             sim_fail(sim, "item %" PRIu64 " was changed on its way", id);

@@ -129,7 +129,8 @@ typedef struct sim_model {
 /* ---- values: they name their item (sim_model.c) ---- */
 
 void sim_value_write(unsigned char *value, size_t length, uint64_t item);
-uint64_t sim_value_read(sim_world *sim, ipc__bytes value);
+uint64_t sim_value_item(sim_world *sim, ipc__bytes value);
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value); /* and every byte is as it was put */
 
 /* ---- what enters (sim_enter.c) ---- */
 
