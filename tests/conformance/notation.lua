@@ -71,11 +71,11 @@ local FLOATS = {inf = math.huge, ["-inf"] = -math.huge, nan = string.unpack(">d"
 local readers = {}
 
 function readers.int(body)
-  return assert(math.tointeger(tonumber(body)), body)
+  return (assert(math.tointeger(tonumber(body)), body))
 end
 
 function readers.float(body)
-  return FLOATS[body] or assert(tonumber(body), body)
+  return FLOATS[body] or (assert(tonumber(body), body))
 end
 
 function readers.bin(body)

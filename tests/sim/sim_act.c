@@ -18,7 +18,7 @@ enum { PENDING_MAX = 8, MEMORY_MAX = 400 * 1024, NAME_SIZE = 16 };
 void sim_draw_kind(sim_world *sim)
 {
     static const unsigned base[SIM_ACTIONS] = {
-        [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,  [SIM_PUT_BURST] = 50,
+        [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,  [SIM_PUT_BURST] = 100,
         [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
         [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,  [SIM_PING] = 5,
         [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3, [SIM_CLOSE] = 20,
@@ -152,7 +152,7 @@ static unsigned some_mode(sim_world *sim)
 
 static void act_open_queue(sim_peer *peer)
 {
-    static const uint64_t sizes[] = {0, 1, 2, 3, 5, 20};
+    static const uint64_t sizes[] = {0, 1, 2, 4, 8, 30};
     sim_world *sim = peer->sim;
     char name[NAME_SIZE];
     unsigned number;

@@ -130,6 +130,9 @@ static void check_credits(sim_world *sim, const ipc__stream *core)
     {
         const sim_hold *hold = source->hold->session ? hold_of(sim, source->hold) : NULL;
         credits += source->credits;
+        if (source->recalling != (hold && hold->uncredited)) {
+            sim_fail(sim, "the hub is wrong on whether a producer was asked for its credits");
+        }
         if (source->credits > (hold ? hold->promised : 0)) {
             sim_fail(sim, "the hub counts %" PRIu64 " credits of a producer that can have %" PRIu64, source->credits,
                      hold ? hold->promised : 0);

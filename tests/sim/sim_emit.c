@@ -371,7 +371,7 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
         on_credit(&out);
         break;
     case IPC__OP_UNCREDIT:
-        hold_of(peer, out.head.handle, "an UNCREDIT");
+        hold_of(peer, out.head.handle, "an UNCREDIT")->uncredited = true;
         break;
     default:
         sim_fail(peer->sim, "the hub sent %s", sim_op_name(out.head.op));

@@ -326,6 +326,7 @@ static void enter_uncredited(const entry *in)
 {
     uint64_t credits = number(in);
     if (in->hold) {
+        in->hold->uncredited = false;
         in->hold->promised -= credits < in->hold->promised ? credits : in->hold->promised;
     }
 }

@@ -71,6 +71,7 @@ struct sim_hold {
     uint64_t window;
     uint64_t demand_until;
     uint64_t promised; /* credits that the hub may still think it has given */
+    bool uncredited;   /* it was asked for its credits, and has not answered */
     bool ended;        /* the end of file was told */
     bool end_due;      /* ... or, while the object is unlinked, must be */
     uint64_t last[SIM_SESSIONS_MAX + 1]; /* per producer: the newest item delivered for the first time */

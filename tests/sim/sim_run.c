@@ -90,7 +90,10 @@ static void deliver(sim_world *sim)
 static void pass_time(sim_world *sim)
 {
     uint64_t due = ipc__core_due(&sim->core);
-    if (sim_percent(sim, sim->kind.jump)) {
+    if (sim_percent(sim, sim->kind.jump) && sim_percent(sim, 50)) {
+        /* What is on its way meanwhile was valid when it was sent, and comes too late. */
+        sim_advance(sim, sim->core.validity / 2 + sim_below(sim, (unsigned)sim->core.validity));
+    } else if (sim_percent(sim, sim->kind.jump)) {
         unsigned s = sim_percent(sim, 5) ? 61 : sim_below(sim, 4);
         sim_advance(sim, (uint64_t)s * IPC__US_PER_S + sim_below(sim, IPC__US_PER_S));
     } else if (due != IPC__NEVER && sim_percent(sim, 30)) {

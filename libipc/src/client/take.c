@@ -309,18 +309,14 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    bool polled = false;
     for (;;) {
         ipc_err err = standing(handle);
         if (err || in->count) {
             return err;
         }
         if (timeout_ms == 0 && !in->fenced) {
-            if (polled) {
-                return ipc__fail_plain(IPC_EEMPTY);
-            }
+            /* Whatever it says, look again: a delivery may be recalled before it is seen, or taken by another thread. */
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
-            polled = err == IPC_OK && in->count == 0 && !in->fenced;
             err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
         } else {
             ask(handle);

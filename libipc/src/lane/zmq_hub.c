@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { LINGER_MS = 200 };
+enum { LINGER_MS = 200, BIND_TRIES = 50, BIND_PAUSE_NS = 5 * 1000 * 1000 };
 
 struct ipc__zmq_hub {
     void *router;
@@ -32,6 +32,21 @@ static void set_int(void *socket, int option, int value)
     zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
+/* libzmq lets go of an address some time after its socket was closed: one that was just given up is waited for. */
+static int bind_patiently(void *router, const char *endpoint)
+{
+    for (int tries = 0;; tries++) {
+        if (zmq_bind(router, endpoint) == 0) {
+            return 0;
+        }
+        if (errno != EADDRINUSE || tries == BIND_TRIES) {
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = BIND_PAUSE_NS}, NULL);
+        errno = EADDRINUSE;
+    }
+}
+
 static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint32_t max_message)
 {
     set_int(hub->router, ZMQ_LINGER, LINGER_MS);
@@ -41,7 +56,7 @@ static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint3
     set_int(hub->router, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
     int64_t limit = (int64_t)max_message + 2 * IPC__BATCH_BYTES;
     zmq_setsockopt(hub->router, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
-    if (zmq_bind(hub->router, endpoint) != 0) {
+    if (bind_patiently(hub->router, endpoint) != 0) {
         if (errno == EADDRINUSE) {
             return ipc__fail(IPC_EADDRINUSE, "%s is in use", endpoint);
         }
