@@ -159,6 +159,10 @@ static void end_named(const place *self)
 
 void place_close(place *self)
 {
+    pid_t pid = place_hub_pid(self);
+    if (pid > 0) {
+        kill(pid, SIGCONT); /* a test that failed may have left it stopped */
+    }
     ipc_hub_free(self->hub);
     if (self->process) {
         worker_end(self->process);
