@@ -119,6 +119,7 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64
     }
     uint64_t deadline = timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
     ipc_err err = wait_for_room(handle, value.length, deadline);
+    err = err ? err : ipc__handle_gone(handle); /* the lock was let go */
     if (err) {
         return err;
     }

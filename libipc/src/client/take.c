@@ -298,10 +298,10 @@ static ipc_err poll_hub(ipc__handle *handle)
 /* Errors that stand before anything else: of the handle, or of an earlier put. */
 static ipc_err standing(ipc__handle *handle)
 {
-    if (handle->closed) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    return handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+    ipc_err err = ipc__handle_gone(handle);
+    return err                                      ? err
+           : handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end)
+                                                  : IPC_OK;
 }
 
 /* Wait for a delivery to be there. */

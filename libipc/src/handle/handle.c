@@ -191,6 +191,15 @@ ipc_err ipc__handle_enter(ipc__handle *handle)
     return err ? ipc__handle_leave(handle, err) : IPC_OK;
 }
 
+ipc_err ipc__handle_gone(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    return conn->state != IPC__CONN_LIVE || handle->generation != conn->generation ? ipc__conn_lost(conn) : IPC_OK;
+}
+
 ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
 {
     ipc_conn *conn = handle->conn;
