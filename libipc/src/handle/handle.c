@@ -140,8 +140,12 @@ static ipc_err reopen(ipc__handle *handle)
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
     }
+    unsigned before = handle->generation;
+    ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
-    if (!err) {
+    if (err) {
+        handle->generation = before; /* of no session that lives */
+    } else {
         handle->told_lost = false;
         handle->end = IPC_OK;
         handle->failed = IPC_OK;
