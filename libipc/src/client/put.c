@@ -51,11 +51,14 @@ static bool has_room(void *arg)
 static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t deadline)
 {
     struct room room = {handle->conn, length};
-    if (has_room(&room)) {
-        return IPC_OK;
+    ipc_err err = IPC_OK;
+    while (!err && !has_room(&room)) {
+        /* A ping's answer brings the count, however little is on the way; others may put meanwhile. */
+        ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+        ipc__pending ping;
+        err = ipc__conn_ask(handle->conn, &ping, deadline);
+        ipc__buf_free(&ping.reply);
     }
-    ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0); /* its answer brings the count, however little is on the way */
-    ipc_err err = ipc__conn_wait(handle->conn, has_room, &room, deadline);
     return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
 }
 
