@@ -363,7 +363,8 @@ static ipc_err ask(ipc_conn *conn, ipc__op op, const char *text, int64_t timeout
         if (text) {
             msgpack_pack_str_with_body(&packer, text, strlen(text));
         }
-        err = ipc__conn_call(conn, pending, ipc__deadline(ipc__now(), timeout_ms));
+        uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
+        err = op == IPC__OP_PING ? ipc__conn_ask(conn, pending, deadline) : ipc__conn_call(conn, pending, deadline);
     }
     pthread_mutex_unlock(&conn->lock);
     return err;

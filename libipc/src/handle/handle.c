@@ -233,7 +233,7 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
     }
     ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
     ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
+    err = ipc__conn_ask(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
     ipc__buf_free(&pending.reply);
     if (!err && handle->failed) {
         err = deferred(handle);
