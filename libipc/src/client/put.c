@@ -6,6 +6,7 @@
 #include "util/error.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 /* ---- blocks around messages ---- */
 
@@ -39,6 +40,7 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg)
 struct room {
     ipc_conn *conn;
     uint64_t length;
+    ipc__pending ping;
 };
 
 static bool has_room(void *arg)
@@ -48,16 +50,26 @@ static bool has_room(void *arg)
     return on_the_way == 0 || on_the_way + room->length <= room->conn->welcome.window;
 }
 
+static bool has_news(void *arg)
+{
+    return has_room(arg) || ((struct room *)arg)->ping.done;
+}
+
 static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t deadline)
 {
-    struct room room = {handle->conn, length};
+    struct room room = {.conn = handle->conn, .length = length};
     ipc_err err = IPC_OK;
     while (!err && !has_room(&room)) {
         /* A ping's answer brings the count, however little is on the way; others may put meanwhile. */
         ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
-        ipc__pending ping;
-        err = ipc__conn_ask(handle->conn, &ping, deadline);
-        ipc__buf_free(&ping.reply);
+        ipc__pending_add(handle->conn, &room.ping);
+        err = ipc__conn_wait(handle->conn, has_news, &room, deadline);
+        if (!room.ping.done) {
+            DL_DELETE(handle->conn->pending, &room.ping);
+        } else if (!err && room.ping.err) {
+            err = room.ping.err == IPC_ELOST ? ipc__conn_lost(handle->conn) : ipc__fail_plain(room.ping.err);
+        }
+        ipc__buf_free(&room.ping.reply);
     }
     return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
 }
