@@ -145,6 +145,8 @@ static ipc_err reopen(ipc__handle *handle)
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
     if (err) {
         handle->generation = before; /* of no session that lives */
+        pthread_cond_broadcast(&handle->conn->changed);
+        ipc__conn_wake(handle->conn);
     } else {
         handle->told_lost = false;
         handle->end = IPC_OK;
