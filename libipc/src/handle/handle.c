@@ -67,9 +67,6 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     conn->slots[id].handle = handle;
     ipc__pending pending;
     ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
-    if (err) {
-        handle->generation = conn->generation - 1; /* of no session */
-    }
     if (err && id < conn->slot_count && conn->slots[id].handle == handle) {
         conn->slots[id].handle = NULL;
         if (err == IPC_EINTR && conn->state == IPC__CONN_LIVE) {
@@ -143,9 +140,14 @@ static ipc_err reopen(ipc__handle *handle)
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
     }
+    unsigned before = handle->generation;
     ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
-    if (!err) {
+    if (err) {
+        handle->generation = before; /* of no session that lives */
+        pthread_cond_broadcast(&handle->conn->changed);
+        ipc__conn_wake(handle->conn);
+    } else {
         handle->told_lost = false;
         handle->end = IPC_OK;
         handle->failed = IPC_OK;
@@ -195,6 +197,15 @@ ipc_err ipc__handle_enter(ipc__handle *handle)
     return err ? ipc__handle_leave(handle, err) : IPC_OK;
 }
 
+ipc_err ipc__handle_gone(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    return conn->state != IPC__CONN_LIVE || handle->generation != conn->generation ? ipc__conn_lost(conn) : IPC_OK;
+}
+
 ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
 {
     ipc_conn *conn = handle->conn;
@@ -204,18 +215,6 @@ ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
     }
     pthread_mutex_unlock(&conn->lock);
     return err;
-}
-
-ipc_err ipc__handle_standing(const ipc__handle *handle)
-{
-    const ipc_conn *conn = handle->conn;
-    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    if (handle->generation != conn->generation || conn->state != IPC__CONN_LIVE) {
-        return ipc__conn_lost(conn);
-    }
-    return handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
 }
 
 void ipc__handle_reset(ipc__handle *handle)

@@ -80,13 +80,20 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
         return err;
     }
     err = read_reply(pipe, &reply);
+    if (!err) {
+        /* Whoever comes first after a loss must not take the other's end. */
+        ipc__buf again = {0};
+        pack_options(&again, pipe->end, true, pipe->simplex);
+        pthread_mutex_lock(&conn->lock);
+        ipc__buf_free(&pipe->base.open);
+        pipe->base.open = again;
+        pthread_mutex_unlock(&conn->lock);
+        err = again.failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
+    }
     if (err) {
         ipc_pipe_free(pipe);
         return err;
     }
-    /* Opened again after a lost hub, it must become the same end. */
-    ipc__buf_reset(&pipe->base.open);
-    pack_options(&pipe->base.open, pipe->end, true, pipe->simplex);
     *out = pipe;
     return IPC_OK;
 }
