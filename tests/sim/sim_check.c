@@ -264,7 +264,8 @@ static uint64_t in_streams(const sim_object *object)
     uint64_t count = 0;
     for (int end = 0; end <= (int)object->pipe; end++) {
         const sim_stream *stream = &object->streams[end];
-        count += stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
+        count +=
+            stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
     }
     return count;
 }
@@ -458,8 +459,8 @@ void sim_check_quiet(sim_world *sim)
         DL_FOREACH(peer->client.pending, pending)
         {
             if (!sim_request_of(sim, peer, pending->seq)) {
-                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq,
-                         peer->number, sim_op_name(pending->op));
+                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq, peer->number,
+                         sim_op_name(pending->op));
             }
         }
     }

@@ -63,7 +63,8 @@ sim_item *sim_item_of(sim_world *sim, uint64_t id)
     return id > 0 && id <= sim->model.item_capacity ? sim->model.items[id - 1] : NULL;
 }
 
-sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length, sim_state state)
+sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
+                       sim_state state)
 {
     sim_model *model = &sim->model;
     if (id > model->item_capacity) {
@@ -77,8 +78,8 @@ sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, ui
         model->item_capacity = capacity;
     }
     sim_item *item = make(sim, sizeof *item);
-    *item = (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state,
-                       .attempt = 1};
+    *item =
+        (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state, .attempt = 1};
     model->items[id - 1] = item;
     DL_APPEND(stream->items, item);
     stream->counts[state]++;
