@@ -305,12 +305,12 @@ int main(int argc, char **argv)
     const worker_role roles[] = {HUB_ROLE};
     worker_begin(argc, argv, roles, 1);
     const struct CMUnitTest tests[] = {
-        BETWEEN_PROCESSES(test_lost__whoever_waits_learns_it),
-        BETWEEN_PROCESSES(test_lost__the_next_call_works_again),
-        BETWEEN_PROCESSES(test_lost__every_handle_is_told),
-        BETWEEN_PROCESSES(test_lost__what_was_put_and_not_owned_is_told),
-        BETWEEN_PROCESSES(test_lost__closing_is_quick_and_leaves_nothing),
-        BETWEEN_PROCESSES(test_lost__again_and_again_under_load),
+        AMONG_MORTALS(test_lost__whoever_waits_learns_it),
+        AMONG_MORTALS(test_lost__the_next_call_works_again),
+        AMONG_MORTALS(test_lost__every_handle_is_told),
+        AMONG_MORTALS(test_lost__what_was_put_and_not_owned_is_told),
+        AMONG_MORTALS(test_lost__closing_is_quick_and_leaves_nothing),
+        AMONG_MORTALS(test_lost__again_and_again_under_load),
         ON_LANE(test_lost__its_files_are_replaced, named),
         ON_LANE(test_lost__an_embedded_hub_takes_a_dead_ones_place, named),
         ON_EVERY_LANE(test_lost__a_hub_that_is_stopped_in_order),
