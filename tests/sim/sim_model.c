@@ -306,6 +306,14 @@ static void end_requests(sim_world *sim, const sim_hold *hold)
     }
 }
 
+/* What comes to an end that is gone is nobody's. */
+static void drop_unreadable(sim_stream *stream)
+{
+    while (stream->items) {
+        sim_item_move(stream->items, SIM_GONE);
+    }
+}
+
 void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
 {
     sim_object *object = hold->object;
@@ -319,7 +327,11 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
     sim_give_back(hold, 0, unsure);
     DL_DELETE(object->holds, hold);
+    int side = hold->end;
     free(hold);
+    if (object->pipe && sim_end_gone(object, side)) {
+        drop_unreadable(&object->streams[side]);
+    }
     if (!object->name && !object->holds) {
         sim_object_free(sim, object);
     }
