@@ -126,7 +126,7 @@ end
 -- ---- pipes ----
 
 function steps.send(actor, step)
-  return succeed(actor.things[step.on]:send(notation.read(step.value)))
+  return succeed(actor.things[step.on]:send(notation.read(step.value), seconds(step)))
 end
 
 function steps.recv(actor, step)

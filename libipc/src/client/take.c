@@ -178,7 +178,8 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand) ||
+           handle->generation != handle->conn->generation;
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
@@ -298,10 +299,8 @@ static ipc_err poll_hub(ipc__handle *handle)
 /* Errors that stand before anything else: of the handle, or of an earlier put. */
 static ipc_err standing(ipc__handle *handle)
 {
-    if (handle->closed) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    return handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+    ipc_err err = ipc__handle_gone(handle);
+    return err ? err : handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
 }
 
 /* Wait for a delivery to be there. */
@@ -309,18 +308,14 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    bool polled = false;
     for (;;) {
         ipc_err err = standing(handle);
         if (err || in->count) {
             return err;
         }
         if (timeout_ms == 0 && !in->fenced) {
-            if (polled) {
-                return ipc__fail_plain(IPC_EEMPTY);
-            }
+            /* Whatever it says, look again: a delivery may be recalled before it is seen, or taken by another thread. */
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
-            polled = err == IPC_OK && in->count == 0 && !in->fenced;
             err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
         } else {
             ask(handle);

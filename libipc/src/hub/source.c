@@ -229,8 +229,8 @@ ipc_err ipc__stream_uncredited(ipc__source *source, const ipc__request *request)
     }
     source->recalling = false;
     source->grant = 0;
-    /* It may have expired here meanwhile. */
-    credits_set(source, source->credits - (back < source->credits ? back : source->credits));
+    /* It has none left, however it counts: none were given since they were asked for, and its puts came before this. */
+    credits_set(source, 0);
     ipc__stream_pump(source->stream);
     return IPC_OK;
 }
