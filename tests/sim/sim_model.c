@@ -32,7 +32,7 @@ void sim_value_write(unsigned char *value, size_t length, uint64_t item)
     }
 }
 
-uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+uint64_t sim_value_item(sim_world *sim, ipc__bytes value)
 {
     uint64_t id = 0;
     if (value.length >= sizeof id) {
@@ -42,6 +42,12 @@ uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
     if (!item || item->length != value.length) {
         sim_fail(sim, "a value of %zu bytes that nobody put", value.length);
     }
+    return id;
+}
+
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+{
+    uint64_t id = sim_value_item(sim, value);
     for (size_t at = sizeof id; at < value.length; at++) {
         if (value.data[at] != pattern(id, at)) {
             sim_fail(sim, "item %" PRIu64 " was changed on its way", id);
@@ -57,7 +63,8 @@ sim_item *sim_item_of(sim_world *sim, uint64_t id)
     return id > 0 && id <= sim->model.item_capacity ? sim->model.items[id - 1] : NULL;
 }
 
-sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length, sim_state state)
+sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
+                       sim_state state)
 {
     sim_model *model = &sim->model;
     if (id > model->item_capacity) {
@@ -71,8 +78,8 @@ sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, ui
         model->item_capacity = capacity;
     }
     sim_item *item = make(sim, sizeof *item);
-    *item = (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state,
-                       .attempt = 1};
+    *item =
+        (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state, .attempt = 1};
     model->items[id - 1] = item;
     DL_APPEND(stream->items, item);
     stream->counts[state]++;
