@@ -1,6 +1,7 @@
 /*
- * Latency: "ping" sends a message, "pong" answers with the time at which it came. Ping writes the one-way time there and
- * the round trip, each as its median and 99th percentile in microseconds.
+ * Latency. "ping" sends a message, "pong" answers with the time at which it came; ping writes the one-way time there and
+ * the round trip. "send" sends one message after the other, a gap apart, and waits for nothing; "receive" writes the
+ * one-way times. All as the median and the 99th percentile, in microseconds.
  * Touches a transport. One thread.
  */
 #include "driver/transport.h"
@@ -63,6 +64,36 @@ static void pong(const bench_options *options, const bench_transport *transport)
     transport->close(side);
 }
 
+static void send_paced(const bench_options *options, const bench_transport *transport)
+{
+    void *side = transport->open(options, BENCH_SENDS);
+    transport->send(side); /* before the clock starts: everything is connected when it arrives */
+    bench_ready();
+    for (uint64_t i = 0; i < options->count; i++) {
+        bench_pause(options->gap_us);
+        uint64_t now = bench_now();
+        memcpy(transport->payload(side), &now, sizeof now);
+        transport->send(side);
+    }
+    transport->close(side);
+}
+
+static void receive_paced(const bench_options *options, const bench_transport *transport)
+{
+    void *side = transport->open(options, BENCH_RECEIVES);
+    uint64_t *there = bench_alloc(options->count * sizeof *there);
+    transport->receive(side);
+    bench_ready();
+    for (uint64_t i = 0; i < options->count; i++) {
+        uint64_t sent;
+        memcpy(&sent, transport->receive(side), sizeof sent);
+        there[i] = bench_now() - sent;
+    }
+    bench_percentiles("one_way", there, options->count);
+    transport->close(side);
+    free(there);
+}
+
 int main(int argc, char **argv)
 {
     bench_options options = bench_parse(argc, argv);
@@ -73,8 +104,12 @@ int main(int argc, char **argv)
         ping(&options, bench_transport_of(&options));
     } else if (strcmp(options.role, "pong") == 0) {
         pong(&options, bench_transport_of(&options));
+    } else if (strcmp(options.role, "send") == 0) {
+        send_paced(&options, bench_transport_of(&options));
+    } else if (strcmp(options.role, "receive") == 0) {
+        receive_paced(&options, bench_transport_of(&options));
     } else {
-        bench_fail("ping or pong");
+        bench_fail("ping and pong, or send and receive");
     }
     return 0;
 }

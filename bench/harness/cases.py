@@ -102,6 +102,10 @@ def _latencies():
     def python(whose, gap, count):
         return lambda stage, share: scenes.python_pipe(stage, whose, _some(count, share), gap_us=gap or None)
 
+    def paced(over):
+        return lambda stage, share: scenes.paced(stage, over, _some(10_000, share), gap_us=100)
+
+    yield Case("put to get, one every 100 us", "C", ONE_WAY, paced("queue"), "ZeroMQ PUSH/PULL", paced("pushpull"))
     for words, gap, count in GAPS:
         yield Case(f"put to get, {words}", "C", ONE_WAY, c("queue", gap, count), "ZeroMQ PAIR", c("pair", gap, count))
         yield Case(f"pipe round trip, {words}", "C", ROUND_TRIP, c("pipe", gap, count), "ZeroMQ PAIR",

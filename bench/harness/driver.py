@@ -28,9 +28,12 @@ class Driver:
         self.stage = stage
         self.what = " ".join(os.path.basename(word) for word in command[:3])
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=stage.env
-        )
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=stage.env
+            )
+        except OSError as error:
+            raise Failed(f"cannot run {command[0]}: {error.strerror}") from error
         self.pid = self.process.pid
         self.lines = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()

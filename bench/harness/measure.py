@@ -32,7 +32,7 @@ def measure(case, build, rounds, timeout, share, progress):
     """The case's rows. What fails raises driver.Failed, with the case's name."""
     ours, theirs = [], []
     for number in range(rounds):
-        progress(f"{case.language}: {case.name}: run {number + 1} of {rounds}")
+        progress(number + 1)
         ours.append(_run(case.ours, build, timeout, share))
         if case.theirs:
             theirs.append(_run(case.theirs, build, timeout, share))

@@ -84,6 +84,20 @@ def exchange(stage, over, count, **options):
     return numbers
 
 
+def paced(stage, over, count, **options):
+    """One message after the other, a gap apart, from C: over our queue, or ZeroMQ's PUSH/PULL."""
+    address = stage.endpoint("paced") if over == "pushpull" else stage.HUB
+    words = _options(over=over, address=address, count=count, **options)
+    sender = stage.program("latency", "send", *words)
+    receiver = stage.program("latency", "receive", *words)
+    receiver.wait_ready()
+    sender.wait_ready()
+    receiver.go()
+    sender.go()
+    sender.numbers()
+    return receiver.numbers()
+
+
 def hub_memory(stage, what, count, **options):
     """How much the hub grows, for each item that it holds or each session that it has."""
     driver = stage.program("footprint", what, *_options(address=stage.HUB, count=count, **options))

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    MAXSIZE = 1000,    /* items that wait; worker.py says the same */
-    CHUNK = 100,       /* lines of an item */
+    MAXSIZE = 200,     /* items that wait; worker.py says the same */
+    CHUNK = 500,       /* lines of an item */
     CHUNK_MAX = 65535, /* what the head of a chunk can count */
     ARRAY_HEAD = 3,    /* bytes of a msgpack array16's head */
     LOOK_AT = 8192,    /* a file that has a NUL so early is no text */

@@ -14,7 +14,7 @@ from collections import Counter
 
 import libipc
 
-MAXSIZE = 1000  # items that wait; producer.c says the same
+MAXSIZE = 200  # items that wait; producer.c says the same
 AT_ONCE = 16  # items of which the results are flushed together: a round trip for all of them
 
 WORD = re.compile("[A-Za-z]+")

@@ -311,15 +311,15 @@ int main(int argc, char **argv)
         HUB_ROLE, {"taker", taker_role}, {"waiter", waiter_role}, {"putter", putter_role}, {"talker", talker_role}};
     worker_begin(argc, argv, roles, 5);
     const struct CMUnitTest tests[] = {
-        BETWEEN_PROCESSES(test_death__a_joinable_consumers_items_come_back_flagged),
-        BETWEEN_PROCESSES(test_death__a_plain_consumers_taken_items_are_done),
-        BETWEEN_PROCESSES(test_death__every_death_counts_an_attempt),
-        BETWEEN_PROCESSES(test_death__join_waits_for_what_came_back),
-        BETWEEN_PROCESSES(test_death__of_the_putter_leaves_its_items),
-        BETWEEN_PROCESSES(test_death__of_waiting_consumers_swallows_nothing),
-        BETWEEN_PROCESSES(test_death__of_a_waiting_putter_drops_what_it_could_not_put),
-        BETWEEN_PROCESSES(test_death__of_a_producer_frees_the_room_it_had),
-        BETWEEN_PROCESSES(test_death__of_a_pipes_peer_is_its_end),
+        AMONG_MORTALS(test_death__a_joinable_consumers_items_come_back_flagged),
+        AMONG_MORTALS(test_death__a_plain_consumers_taken_items_are_done),
+        AMONG_MORTALS(test_death__every_death_counts_an_attempt),
+        AMONG_MORTALS(test_death__join_waits_for_what_came_back),
+        AMONG_MORTALS(test_death__of_the_putter_leaves_its_items),
+        AMONG_MORTALS(test_death__of_waiting_consumers_swallows_nothing),
+        AMONG_MORTALS(test_death__of_a_waiting_putter_drops_what_it_could_not_put),
+        AMONG_MORTALS(test_death__of_a_producer_frees_the_room_it_had),
+        AMONG_MORTALS(test_death__of_a_pipes_peer_is_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,9 @@
 /* What a stopped process holds is handed to others within this. */
 enum { TAKEN_BACK_MS = 2000 };
 
+/* What a stopped hub may add to a timeout. */
+enum { LATE_MS = 2000 };
+
 enum { ITEMS = 600, TAKEN = 100, MAXSIZE = 1000, STREAM = 300 };
 
 static user worker_user(char **args, bool joinable, uint64_t maxsize)
@@ -114,7 +117,7 @@ static void test_stopped__a_consumer_keeps_nothing_from_others(void **state)
         CHECK(number > TAKEN || ipc_msg_attempt(item) > 1); /* taken and not reported: flagged */
         ipc_msg_free(item);
     }
-    CHECK(now_ms() - begin < TAKEN_BACK_MS + PROMPT_MS);
+    CHECK(now_ms() - begin < TAKEN_BACK_MS + PROMPT_MS / 2);
     int64_t number;
     while (get_number(me.queue, 0, &number) == IPC_OK) {
         CHECK(number <= TAKEN && !seen[number]);
@@ -275,9 +278,11 @@ static void test_stopped__a_hub_holds_up_no_timeout_and_no_close(void **state)
     int64_t begin = now_ms();
     ipc_msg *item;
     CHECK_ERR(ipc_queue_get(other.queue, 100, &item), IPC_EEMPTY);
-    CHECK_ERR(ipc_queue_flush(me.queue, 100), IPC_ETIMEOUT);
-    CHECK_ERR(ipc_conn_flush(me.conn, 100), IPC_ETIMEOUT);
-    CHECK(now_ms() - begin < 300 + PROMPT_MS);
+    CHECK(now_ms() - begin < 100 + PROMPT_MS);
+    begin = now_ms();
+    ipc_err err = ipc_queue_flush(me.queue, 100);
+    CHECK(err == IPC_ETIMEOUT || err == IPC_ELOST);
+    CHECK(now_ms() - begin < 100 + LATE_MS + PROMPT_MS);
     ipc_conn *conn;
     ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
     options.connect_timeout_ms = 200;
@@ -286,7 +291,7 @@ static void test_stopped__a_hub_holds_up_no_timeout_and_no_close(void **state)
     CHECK(now_ms() - begin < 200 + PROMPT_MS);
     begin = now_ms();
     user_leave(&me);
-    CHECK(now_ms() - begin < 2000 + PROMPT_MS);
+    CHECK(now_ms() - begin < LATE_MS + PROMPT_MS);
     stop_hub(where, SIGCONT);
     user_leave(&other);
 }
@@ -296,12 +301,12 @@ int main(int argc, char **argv)
     const worker_role roles[] = {HUB_ROLE, {"taker", taker_role}, {"waiter", waiter_role}, {"putter", putter_role}};
     worker_begin(argc, argv, roles, 4);
     const struct CMUnitTest tests[] = {
-        BETWEEN_PROCESSES(test_stopped__a_consumer_keeps_nothing_from_others),
+        AMONG_MORTALS(test_stopped__a_consumer_keeps_nothing_from_others),
         ON_LANE(test_stopped__a_consumer_keeps_what_it_took, named),
-        BETWEEN_PROCESSES(test_stopped__waiting_consumers_swallow_nothing),
+        AMONG_MORTALS(test_stopped__waiting_consumers_swallow_nothing),
         ON_LANE(test_stopped__a_producer_keeps_no_room, named),
-        BETWEEN_PROCESSES(test_stopped__a_hub_that_goes_on_has_lost_nothing),
-        BETWEEN_PROCESSES(test_stopped__a_hub_holds_up_no_timeout_and_no_close),
+        AMONG_MORTALS(test_stopped__a_hub_that_goes_on_has_lost_nothing),
+        AMONG_MORTALS(test_stopped__a_hub_holds_up_no_timeout_and_no_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

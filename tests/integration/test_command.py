@@ -375,9 +375,15 @@ def test_serve__no_address(hub):
 
 def test_serve__a_limit_of_sessions(hub):
     serve(hub, "--max-sessions", "2")
-    getters = [hub.start("get", "q", "--follow") for _ in range(2)]
-    hub_of_getter = eventually(lambda: hub.run("ls").returncode == 4, "two sessions")
-    assert hub_of_getter
+    getters = []
+
+    def two_sessions():
+        """A getter that comes while ls is there is refused as well: another one tries then."""
+        getters[:] = [getter for getter in getters if getter.poll() is None]
+        getters.extend(hub.start("get", "q", "--follow") for _ in range(2 - len(getters)))
+        return hub.run("ls").returncode == 4 and all(getter.poll() is None for getter in getters)
+
+    eventually(two_sessions, "two sessions")
     done = hub.run("put", "q", "1")
     assert done.returncode == 4 and "cannot reach the hub" in done.stderr
     getters[0].send_signal(signal.SIGTERM)

@@ -58,17 +58,17 @@ typedef enum sim_action {
 /* How a run is: drawn from the seed, so that runs differ in kind and not only in order. */
 typedef struct sim_kind {
     unsigned weights[SIM_ACTIONS];
-    unsigned sessions;       /* at once, about */
-    unsigned handles;        /* of a client, at most */
-    unsigned names;          /* different names for queues, and as many for pipes */
-    unsigned unnamed;        /* percent of objects without a name */
-    unsigned immediate;      /* percent of sessions on the immediate lane */
-    unsigned act;            /* of a hundred steps, those in which a client acts */
-    unsigned advance;        /* ... in which time passes */
-    unsigned tick;           /* us that pass then, at most */
-    unsigned jump;           /* percent of these that are long */
-    unsigned slow;           /* percent of sessions whose messages are late */
-    unsigned patience;       /* percent of requests that wait for ever */
+    unsigned sessions;          /* at once, about */
+    unsigned handles;           /* of a client, at most */
+    unsigned names;             /* different names for queues, and as many for pipes */
+    unsigned unnamed;           /* percent of objects without a name */
+    unsigned immediate;         /* percent of sessions on the immediate lane */
+    unsigned act;               /* of a hundred steps, those in which a client acts */
+    unsigned advance;           /* ... in which time passes */
+    unsigned tick;              /* us that pass then, at most */
+    unsigned jump;              /* percent of these that are long */
+    unsigned slow;              /* percent of sessions whose messages are late */
+    unsigned patience;          /* percent of requests that wait for ever */
     unsigned crash, stop, fork; /* of a thousand steps */
     unsigned large;             /* of a thousand values, those with a frame of their own */
 } sim_kind;
@@ -76,7 +76,7 @@ typedef struct sim_kind {
 struct sim_world {
     uint64_t seed;
     uint64_t random;
-    uint64_t now; /* the hub's clock */
+    uint64_t now;  /* the hub's clock */
     uint64_t late; /* when the hub last came late to a deadline */
     unsigned step;
     bool trace;

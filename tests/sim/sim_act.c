@@ -18,10 +18,10 @@ enum { PENDING_MAX = 8, MEMORY_MAX = 400 * 1024, NAME_SIZE = 16 };
 void sim_draw_kind(sim_world *sim)
 {
     static const unsigned base[SIM_ACTIONS] = {
-        [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,  [SIM_PUT_BURST] = 100,
+        [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,      [SIM_PUT_BURST] = 100,
         [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
-        [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,  [SIM_PING] = 5,
-        [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3, [SIM_CLOSE] = 20,
+        [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,      [SIM_PING] = 5,
+        [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3,     [SIM_CLOSE] = 20,
         [SIM_BYE] = 3,         [SIM_BREAK] = 1,
     };
     sim_kind *kind = &sim->kind;
@@ -403,20 +403,33 @@ static sim_action draw(sim_world *sim)
 
 static void act(sim_peer *peer, sim_action action)
 {
-    static void (*const acts[SIM_ACTIONS])(sim_peer *peer) = {
-        [SIM_OPEN_QUEUE] = act_open_queue, [SIM_OPEN_PIPE] = act_open_pipe, [SIM_OPEN_PIN] = act_open_pin,
-        [SIM_PUT] = act_put,               [SIM_PUT_BURST] = act_put_burst, [SIM_FLOW] = act_flow,
-        [SIM_POLL] = act_poll,             [SIM_TAKE] = act_take,           [SIM_GIVE_BACK] = act_give_back,
-        [SIM_JOIN] = act_join,             [SIM_CANCEL] = act_cancel,       [SIM_UNLINK] = act_unlink,
-        [SIM_CLOSE] = act_close,           [SIM_BYE] = act_bye,             [SIM_DONE] = act_done,
-        [SIM_RELEASE] = act_release,       [SIM_BREAK] = act_break,
+    static void (*const acts[SIM_ACTIONS])(sim_peer * peer) = {
+        [SIM_OPEN_QUEUE] = act_open_queue,
+        [SIM_OPEN_PIPE] = act_open_pipe,
+        [SIM_OPEN_PIN] = act_open_pin,
+        [SIM_PUT] = act_put,
+        [SIM_PUT_BURST] = act_put_burst,
+        [SIM_FLOW] = act_flow,
+        [SIM_POLL] = act_poll,
+        [SIM_TAKE] = act_take,
+        [SIM_GIVE_BACK] = act_give_back,
+        [SIM_JOIN] = act_join,
+        [SIM_CANCEL] = act_cancel,
+        [SIM_UNLINK] = act_unlink,
+        [SIM_CLOSE] = act_close,
+        [SIM_BYE] = act_bye,
+        [SIM_DONE] = act_done,
+        [SIM_RELEASE] = act_release,
+        [SIM_BREAK] = act_break,
     };
     static const struct {
         ipc__op op;
         choice *such;
     } asks[SIM_ACTIONS] = {
-        [SIM_DONE_ANY] = {IPC__OP_DONE_ANY, is_joinable}, [SIM_SIZE] = {IPC__OP_SIZE, is_queue},
-        [SIM_PIN] = {IPC__OP_PIN, is_live},               [SIM_PING] = {IPC__OP_PING, NULL},
+        [SIM_DONE_ANY] = {IPC__OP_DONE_ANY, is_joinable},
+        [SIM_SIZE] = {IPC__OP_SIZE, is_queue},
+        [SIM_PIN] = {IPC__OP_PIN, is_live},
+        [SIM_PING] = {IPC__OP_PING, NULL},
         [SIM_LIST] = {IPC__OP_LIST, NULL},
     };
     if (acts[action]) {

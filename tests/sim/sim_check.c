@@ -14,7 +14,7 @@
 /* An item in the core's hands, by its value. */
 static const sim_item *known(sim_world *sim, const sim_stream *stream, const ipc__item *core, sim_state state)
 {
-    const sim_item *item = sim_item_of(sim, sim_value_read(sim, ipc__item_bytes(core)));
+    const sim_item *item = sim_item_of(sim, sim_value_item(sim, ipc__item_bytes(core)));
     if (item->stream != stream || item->state != state || item->attempt != core->attempt) {
         sim_fail(sim, "the hub has item %" PRIu64 " in state %d at attempt %u, the model in %d at %u", item->id, state,
                  core->attempt, item->state, item->attempt);
@@ -264,7 +264,8 @@ static uint64_t in_streams(const sim_object *object)
     uint64_t count = 0;
     for (int end = 0; end <= (int)object->pipe; end++) {
         const sim_stream *stream = &object->streams[end];
-        count += stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
+        count +=
+            stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - sim_peek_parked(sim_peek_stream(object->core, end));
     }
     return count;
 }
@@ -458,8 +459,8 @@ void sim_check_quiet(sim_world *sim)
         DL_FOREACH(peer->client.pending, pending)
         {
             if (!sim_request_of(sim, peer, pending->seq)) {
-                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq,
-                         peer->number, sim_op_name(pending->op));
+                sim_fail(sim, "request %" PRIu64 " of session %u (%s) was never answered", pending->seq, peer->number,
+                         sim_op_name(pending->op));
             }
         }
     }

@@ -61,12 +61,12 @@ typedef struct sim_pending {
 
 typedef struct sim_client {
     uint64_t seq;
-    uint64_t ahead;     /* how far its clock is before the hub's */
+    uint64_t ahead; /* how far its clock is before the hub's */
     uint64_t acked;
-    uint64_t sent;      /* put bytes */
-    bool leaving;       /* it has sent its last: a BYE, or something that breaks the protocol */
-    bool broken;        /* ... the latter */
-    bool trusts_rings;  /* on the immediate lane it takes what is ready, however old */
+    uint64_t sent;     /* put bytes */
+    bool leaving;      /* it has sent its last: a BYE, or something that breaks the protocol */
+    bool broken;       /* ... the latter */
+    bool trusts_rings; /* on the immediate lane it takes what is ready, however old */
     sim_handle handles[SIM_HANDLES];
     sim_pending *pending;
     ipc__outbox out;

@@ -149,7 +149,8 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
         if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
             sim_fail(out->sim, "PUT_WAIT was refused although there is room");
         }
-        if (request->timeout_ms == 0 && sim_peek_stream(object->core, 0)->credits && out->sim->now < request->entered + RECALL_US) {
+        if (request->timeout_ms == 0 && sim_peek_stream(object->core, 0)->credits &&
+            out->sim->now < request->entered + RECALL_US) {
             sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
         }
     }
@@ -341,8 +342,8 @@ static void say(const emission *out)
     emission copy = *out;
     bool replies = out->head.op == IPC__OP_REPLY || out->head.op == IPC__OP_FAIL || out->head.op == IPC__OP_END;
     int64_t first = replies ? signed_number(&copy) : (int64_t)number(&copy);
-    sim_say(out->sim, "hub > %u: %s handle %u seq %" PRIu64 ": %" PRId64, out->peer->number,
-            sim_op_name(out->head.op), out->head.handle, out->head.seq, first);
+    sim_say(out->sim, "hub > %u: %s handle %u seq %" PRIu64 ": %" PRId64, out->peer->number, sim_op_name(out->head.op),
+            out->head.handle, out->head.seq, first);
 }
 
 void sim_model_sent(sim_peer *peer, const void *op, size_t length)
@@ -427,17 +428,18 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
     sim_world *sim = peer->sim;
     sim_hold *hold = hold_of(peer, handle, "a delivery");
     sim_item *item = sim_item_of(sim, sim_value_read(sim, ipc__item_bytes(core)));
-    sim_say(sim, "hub > %u: delivers item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, item->id,
-            core->attempt, handle, core->position);
+    sim_say(sim, "hub > %u: delivers item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, item->id, core->attempt,
+            handle, core->position);
     if (item->state != SIM_HELD || item->stream != sim_incoming(hold)) {
         sim_fail(sim, "session %u, handle %u: a delivery of item %" PRIu64 ", which is not there to be had (state %d)",
                  peer->number, handle, item->id, item->state);
     }
     if (core->attempt != item->attempt || (item->seq && item->seq != core->seq) ||
         core->position != hold->position + 1) {
-        sim_fail(sim, "item %" PRIu64 " comes as seq %" PRIu64 " attempt %u position %" PRIu64 ", not %" PRIu64
-                 " %u %" PRIu64, item->id, core->seq, core->attempt, core->position, item->seq, item->attempt,
-                 hold->position + 1);
+        sim_fail(sim,
+                 "item %" PRIu64 " comes as seq %" PRIu64 " attempt %u position %" PRIu64 ", not %" PRIu64
+                 " %u %" PRIu64,
+                 item->id, core->seq, core->attempt, core->position, item->seq, item->attempt, hold->position + 1);
     }
     if (hold->ended || (!sim_demands(hold, sim->now) && !polls(sim, hold))) {
         sim_fail(sim, "session %u, handle %u: a delivery that it did not ask for", peer->number, handle);

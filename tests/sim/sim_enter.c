@@ -208,7 +208,8 @@ static void enter_open(const entry *in)
     }
     if (where.kind == IPC_KIND_STR) {
         err = expect_named(sim, pipe, mode, place, &want);
-        sim->model.now.fresh.name = sim->model.now.opening || err ? NULL : strndup((const char *)place.data, place.length);
+        sim->model.now.fresh.name =
+            sim->model.now.opening || err ? NULL : strndup((const char *)place.data, place.length);
     } else if (where.kind == IPC_KIND_INT) {
         err = expect_sibling(in, pipe, where.as.i);
     }
@@ -324,10 +325,10 @@ static void enter_put(const entry *in)
 
 static void enter_uncredited(const entry *in)
 {
-    uint64_t credits = number(in);
+    number(in);
     if (in->hold) {
         in->hold->uncredited = false;
-        in->hold->promised -= credits < in->hold->promised ? credits : in->hold->promised;
+        in->hold->promised = 0; /* however it counts */
     }
 }
 
@@ -511,8 +512,13 @@ void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
         if (!in.request) {
             sim_fail(sim, "the simulator ran out of memory");
         }
-        *in.request = (sim_request){.peer = peer, .handle = in.head.handle, .op = in.head.op, .seq = in.head.seq,
-                                    .entered = sim->now, .timeout_ms = SHORT_WAIT_MS, .hold = in.hold};
+        *in.request = (sim_request){.peer = peer,
+                                    .handle = in.head.handle,
+                                    .op = in.head.op,
+                                    .seq = in.head.seq,
+                                    .entered = sim->now,
+                                    .timeout_ms = SHORT_WAIT_MS,
+                                    .hold = in.hold};
         if (in.head.op == IPC__OP_CLOSE) {
             in.request->hold = NULL; /* it outlives the hold */
         }

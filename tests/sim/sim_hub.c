@@ -60,9 +60,12 @@ static unsigned copy_handles(sim_client *child, const sim_client *parent, bool *
         const sim_handle *twin = &parent->handles[handle];
         copied[handle] = twin->phase == SIM_OPENED && !twin->deleted;
         if (copied[handle]) {
-            child->handles[handle] = (sim_handle){
-                .phase = SIM_OPENED, .pipe = twin->pipe, .joinable = twin->joinable, .bounded = twin->bounded,
-                .receives = twin->receives, .sends = twin->sends};
+            child->handles[handle] = (sim_handle){.phase = SIM_OPENED,
+                                                  .pipe = twin->pipe,
+                                                  .joinable = twin->joinable,
+                                                  .bounded = twin->bounded,
+                                                  .receives = twin->receives,
+                                                  .sends = twin->sends};
             count++;
         }
     }

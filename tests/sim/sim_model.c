@@ -32,7 +32,7 @@ void sim_value_write(unsigned char *value, size_t length, uint64_t item)
     }
 }
 
-uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+uint64_t sim_value_item(sim_world *sim, ipc__bytes value)
 {
     uint64_t id = 0;
     if (value.length >= sizeof id) {
@@ -42,6 +42,12 @@ uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
     if (!item || item->length != value.length) {
         sim_fail(sim, "a value of %zu bytes that nobody put", value.length);
     }
+    return id;
+}
+
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value)
+{
+    uint64_t id = sim_value_item(sim, value);
     for (size_t at = sizeof id; at < value.length; at++) {
         if (value.data[at] != pattern(id, at)) {
             sim_fail(sim, "item %" PRIu64 " was changed on its way", id);
@@ -57,7 +63,8 @@ sim_item *sim_item_of(sim_world *sim, uint64_t id)
     return id > 0 && id <= sim->model.item_capacity ? sim->model.items[id - 1] : NULL;
 }
 
-sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length, sim_state state)
+sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
+                       sim_state state)
 {
     sim_model *model = &sim->model;
     if (id > model->item_capacity) {
@@ -71,8 +78,8 @@ sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, ui
         model->item_capacity = capacity;
     }
     sim_item *item = make(sim, sizeof *item);
-    *item = (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state,
-                       .attempt = 1};
+    *item =
+        (sim_item){.id = id, .stream = stream, .producer = producer, .length = length, .state = state, .attempt = 1};
     model->items[id - 1] = item;
     DL_APPEND(stream->items, item);
     stream->counts[state]++;
@@ -299,6 +306,14 @@ static void end_requests(sim_world *sim, const sim_hold *hold)
     }
 }
 
+/* What comes to an end that is gone is nobody's. */
+static void drop_unreadable(sim_stream *stream)
+{
+    while (stream->items) {
+        sim_item_move(stream->items, SIM_GONE);
+    }
+}
+
 void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
 {
     sim_object *object = hold->object;
@@ -312,7 +327,11 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
     sim_give_back(hold, 0, unsure);
     DL_DELETE(object->holds, hold);
+    int side = hold->end;
     free(hold);
+    if (object->pipe && sim_end_gone(object, side)) {
+        drop_unreadable(&object->streams[side]);
+    }
     if (!object->name && !object->holds) {
         sim_object_free(sim, object);
     }

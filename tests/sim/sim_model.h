@@ -30,19 +30,19 @@ struct sim_item {
     sim_state state;
     uint64_t seq; /* the hub's number; 0: not told yet */
     uint32_t attempt;
-    bool returned;          /* it was given back once: its place in the order is free */
-    uint64_t truly_taken;   /* the attempts at which clients took it: a bit each */
-    sim_hold *hold;         /* SIM_OUT: to whom */
-    uint64_t position;      /* ... and its place there */
+    bool returned;        /* it was given back once: its place in the order is free */
+    uint64_t truly_taken; /* the attempts at which clients took it: a bit each */
+    sim_hold *hold;       /* SIM_OUT: to whom */
+    uint64_t position;    /* ... and its place there */
     uint64_t delivered_at;
-    unsigned lessee;        /* SIM_LEASED: the session; 0: it has ended cleanly */
-    sim_item *prev, *next;  /* in the stream, by arrival */
+    unsigned lessee;         /* SIM_LEASED: the session; 0: it has ended cleanly */
+    sim_item *prev, *next;   /* in the stream, by arrival */
     sim_item *older, *newer; /* SIM_LEASED: in the object, by time of taking */
 };
 
 struct sim_stream {
     sim_object *object;
-    int end; /* that reads it; a queue's is 0 */
+    int end;         /* that reads it; a queue's is 0 */
     sim_item *items; /* WAITING to LEASED */
     uint64_t counts[SIM_GONE + 1];
     uint64_t kept;    /* after the step before: items and credits that count against maxsize */
@@ -70,10 +70,10 @@ struct sim_hold {
     uint64_t position;
     uint64_t window;
     uint64_t demand_until;
-    uint64_t promised; /* credits that the hub may still think it has given */
-    bool uncredited;   /* it was asked for its credits, and has not answered */
-    bool ended;        /* the end of file was told */
-    bool end_due;      /* ... or, while the object is unlinked, must be */
+    uint64_t promised;                   /* credits that the hub may still think it has given */
+    bool uncredited;                     /* it was asked for its credits, and has not answered */
+    bool ended;                          /* the end of file was told */
+    bool end_due;                        /* ... or, while the object is unlinked, must be */
     uint64_t last[SIM_SESSIONS_MAX + 1]; /* per producer: the newest item delivered for the first time */
     sim_hold *prev, *next;
 };
@@ -116,8 +116,8 @@ typedef struct sim_model {
     struct {
         sim_peer *peer; /* whose operation is processed; NULL: none */
         ipc__head head;
-        ipc_err fail;   /* the FAIL that is due; IPC_OK: none */
-        uint64_t first; /* a RECALLED's: a REVOKE is due; 0: none */
+        ipc_err fail;        /* the FAIL that is due; IPC_OK: none */
+        uint64_t first;      /* a RECALLED's: a REVOKE is due; 0: none */
         sim_object *opening; /* what an OPEN is for; NULL: a new one */
         sim_object fresh;    /* ... of this kind */
         int end;
@@ -129,7 +129,8 @@ typedef struct sim_model {
 /* ---- values: they name their item (sim_model.c) ---- */
 
 void sim_value_write(unsigned char *value, size_t length, uint64_t item);
-uint64_t sim_value_read(sim_world *sim, ipc__bytes value);
+uint64_t sim_value_item(sim_world *sim, ipc__bytes value);
+uint64_t sim_value_read(sim_world *sim, ipc__bytes value); /* and every byte is as it was put */
 
 /* ---- what enters (sim_enter.c) ---- */
 
@@ -164,7 +165,8 @@ void sim_model_free(sim_world *sim);
 
 /* Parts that the model's files share. */
 sim_item *sim_item_of(sim_world *sim, uint64_t id);
-sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length, sim_state state);
+sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
+                       sim_state state);
 void sim_item_move(sim_item *item, sim_state state);
 void sim_item_return(sim_item *item, uint32_t raise);
 sim_item *sim_out_at(const sim_hold *hold, uint64_t position);

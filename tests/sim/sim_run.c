@@ -37,15 +37,15 @@ void sim_say(const sim_world *sim, const char *format, ...)
 const char *sim_op_name(ipc__op op)
 {
     static const char *const names[] = {
-        [IPC__OP_OPEN] = "OPEN",         [IPC__OP_CLOSE] = "CLOSE",       [IPC__OP_UNLINK] = "UNLINK",
-        [IPC__OP_LIST] = "LIST",         [IPC__OP_BYE] = "BYE",           [IPC__OP_PING] = "PING",
-        [IPC__OP_CANCEL] = "CANCEL",     [IPC__OP_PIN] = "PIN",           [IPC__OP_PUT] = "PUT",
-        [IPC__OP_PUT_WAIT] = "PUT_WAIT", [IPC__OP_FLOW] = "FLOW",         [IPC__OP_POLL] = "POLL",
-        [IPC__OP_RECALLED] = "RECALLED", [IPC__OP_DONE] = "DONE",         [IPC__OP_DONE_ANY] = "DONE_ANY",
-        [IPC__OP_RELEASE] = "RELEASE",   [IPC__OP_JOIN] = "JOIN",         [IPC__OP_SIZE] = "SIZE",
-        [IPC__OP_REPLY] = "REPLY",       [IPC__OP_DELIVER] = "DELIVER",   [IPC__OP_RECALL] = "RECALL",
-        [IPC__OP_END] = "END",           [IPC__OP_FAIL] = "FAIL",         [IPC__OP_CREDIT] = "CREDIT",
-        [IPC__OP_UNCREDIT] = "UNCREDIT", [IPC__OP_REVOKE] = "REVOKE",     [IPC__OP_UNCREDITED] = "UNCREDITED",
+        [IPC__OP_OPEN] = "OPEN",         [IPC__OP_CLOSE] = "CLOSE",     [IPC__OP_UNLINK] = "UNLINK",
+        [IPC__OP_LIST] = "LIST",         [IPC__OP_BYE] = "BYE",         [IPC__OP_PING] = "PING",
+        [IPC__OP_CANCEL] = "CANCEL",     [IPC__OP_PIN] = "PIN",         [IPC__OP_PUT] = "PUT",
+        [IPC__OP_PUT_WAIT] = "PUT_WAIT", [IPC__OP_FLOW] = "FLOW",       [IPC__OP_POLL] = "POLL",
+        [IPC__OP_RECALLED] = "RECALLED", [IPC__OP_DONE] = "DONE",       [IPC__OP_DONE_ANY] = "DONE_ANY",
+        [IPC__OP_RELEASE] = "RELEASE",   [IPC__OP_JOIN] = "JOIN",       [IPC__OP_SIZE] = "SIZE",
+        [IPC__OP_REPLY] = "REPLY",       [IPC__OP_DELIVER] = "DELIVER", [IPC__OP_RECALL] = "RECALL",
+        [IPC__OP_END] = "END",           [IPC__OP_FAIL] = "FAIL",       [IPC__OP_CREDIT] = "CREDIT",
+        [IPC__OP_UNCREDIT] = "UNCREDIT", [IPC__OP_REVOKE] = "REVOKE",   [IPC__OP_UNCREDITED] = "UNCREDITED",
     };
     return op < sizeof names / sizeof names[0] && names[op] ? names[op] : "an operation that is none";
 }

@@ -39,8 +39,8 @@ static void pack_bool(msgpack_packer *packer, bool value)
 
 static void pack_options(msgpack_packer *packer, const sim_options *options)
 {
-    msgpack_pack_map(packer, (size_t)options->has_joinable + options->has_maxsize + options->has_end +
-                                 options->has_simplex);
+    msgpack_pack_map(packer,
+                     (size_t)options->has_joinable + options->has_maxsize + options->has_end + options->has_simplex);
     if (options->has_joinable) {
         pack_text(packer, "joinable");
         pack_bool(packer, options->joinable);

@@ -363,7 +363,8 @@ static ipc_err ask(ipc_conn *conn, ipc__op op, const char *text, int64_t timeout
         if (text) {
             msgpack_pack_str_with_body(&packer, text, strlen(text));
         }
-        err = ipc__conn_call(conn, pending, ipc__deadline(ipc__now(), timeout_ms));
+        uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
+        err = op == IPC__OP_PING ? ipc__conn_ask(conn, pending, deadline) : ipc__conn_call(conn, pending, deadline);
     }
     pthread_mutex_unlock(&conn->lock);
     return err;
@@ -429,6 +430,7 @@ void ipc__conn_forked(ipc_conn *conn)
     for (uint32_t id = 0; id < conn->slot_count; id++) {
         if (conn->slots[id].handle) {
             conn->slots[id].handle->users = 0;
+            conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
         conn->slots[id].close_seq = 0;

@@ -116,7 +116,9 @@ static void after_in_parent(void)
 
 static void forget_parent(void)
 {
-    *marker = 1;
+    if (marker) {
+        *marker = 1;
+    }
     ipc__conns_reinit();
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
         ipc__conn_forked(conn);

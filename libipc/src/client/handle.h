@@ -90,6 +90,9 @@ ipc_err ipc__handle_enter(ipc__handle *handle);
 /* End a call: unlocks. Returns err, for the caller's return. */
 ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err);
 
+/* After a wait: whether the handle was closed, or its session ended. IPC_OK, IPC_ECLOSED, IPC_ELOST. */
+ipc_err ipc__handle_gone(const ipc__handle *handle);
+
 /* Close; then, when no call is inside, what it holds is freed. Idempotent. */
 void ipc__handle_close(ipc__handle *handle);
 void ipc__handle_fini(ipc__handle *handle);

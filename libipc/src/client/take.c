@@ -178,7 +178,8 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand) ||
+           handle->generation != handle->conn->generation;
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
@@ -298,10 +299,8 @@ static ipc_err poll_hub(ipc__handle *handle)
 /* Errors that stand before anything else: of the handle, or of an earlier put. */
 static ipc_err standing(ipc__handle *handle)
 {
-    if (handle->closed) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    return handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+    ipc_err err = ipc__handle_gone(handle);
+    return err ? err : handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
 }
 
 /* Wait for a delivery to be there. */

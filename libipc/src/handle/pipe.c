@@ -80,6 +80,16 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
         return err;
     }
     err = read_reply(pipe, &reply);
+    if (!err) {
+        /* Whoever comes first after a loss must not take the other's end. */
+        ipc__buf again = {0};
+        pack_options(&again, pipe->end, true, pipe->simplex);
+        pthread_mutex_lock(&conn->lock);
+        ipc__buf_free(&pipe->base.open);
+        pipe->base.open = again;
+        pthread_mutex_unlock(&conn->lock);
+        err = again.failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
+    }
     if (err) {
         ipc_pipe_free(pipe);
         return err;

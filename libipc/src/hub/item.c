@@ -13,7 +13,8 @@ static uint64_t item_cost(const ipc__item *item)
 
 ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block)
 {
-    bool in_block = value.length > IPC__INLINE_MAX;
+    /* a block that holds more than the value would be kept, and read, from its beginning */
+    bool in_block = value.length > IPC__INLINE_MAX && block->data == value.data;
     size_t tail = in_block || value.length < sizeof(void *) ? sizeof(void *) : value.length;
     ipc__item *item = malloc(offsetof(ipc__item, bytes) + tail);
     if (!item) {

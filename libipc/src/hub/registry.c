@@ -173,8 +173,8 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
     if (name.length == 0 || name.length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
     }
-    if (ipc__utf8_span(name.data, name.length) != name.length) {
-        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+    if (ipc__utf8_span(name.data, name.length) != name.length || memchr(name.data, 0, name.length)) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8, without a NUL");
     }
     int shown = (int)name.length;
     ipc__object *object;

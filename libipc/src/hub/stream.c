@@ -38,11 +38,11 @@ static void free_all(ipc__core *core, ipc__item **list)
 
 /* ---- taking back ---- */
 
-/* When the hub takes deliveries back alone: the client stops using them a half earlier. */
-static uint64_t validity_end(const ipc__sub *sub)
+/* A part of the time after which the hub takes deliveries back alone: the client stops using them a half earlier. */
+static uint64_t validity_step(const ipc__sub *sub)
 {
-    const ipc__core *core = core_of(sub->stream);
-    return core->now + (core->validity + sub->out_bytes / IPC__VALIDITY_BYTES_PER_US) * 3 / 2;
+    uint64_t validity = core_of(sub->stream)->validity + sub->out_bytes / IPC__VALIDITY_BYTES_PER_US;
+    return validity * 3 / 2 / IPC__VALIDITY_TICKS;
 }
 
 void ipc__stream_return(ipc__stream *stream, ipc__item *item)
@@ -206,18 +206,17 @@ static void take_back(ipc__sub *sub)
 }
 
 /* A client that is stopped keeps what it has not taken. */
-static void validity_over(ipc__timer *timer, uint64_t now)
+static void validity_tick(ipc__timer *timer, uint64_t now)
 {
-    (void)now;
     ipc__sub *sub = (ipc__sub *)((char *)timer - offsetof(ipc__sub, validity));
-    ipc__core *core = core_of(sub->stream);
     learn_taken(sub);
-    if (sub->out && sub->out->position <= sub->validity_mark) {
+    if (sub->out && sub->out->position <= sub->marks[IPC__VALIDITY_TICKS - 1]) {
         take_back(sub);
     }
+    memmove(sub->marks + 1, sub->marks, sizeof sub->marks - sizeof sub->marks[0]);
+    sub->marks[0] = sub->position;
     if (sub->out) {
-        sub->validity_mark = sub->position;
-        ipc__timer_set(&core->timers, &sub->validity, validity_end(sub));
+        ipc__timer_set(&core_of(sub->stream)->timers, timer, now + validity_step(sub));
     }
     ipc__stream_pump(sub->stream);
 }
@@ -237,8 +236,8 @@ static void deliver(ipc__sub *sub)
     sub->out_bytes += item->length;
     stream->untaken++;
     if (!ipc__timer_armed(&sub->validity)) {
-        sub->validity_mark = sub->position;
-        ipc__timer_set(&core->timers, &sub->validity, validity_end(sub));
+        memset(sub->marks, 0, sizeof sub->marks);
+        ipc__timer_set(&core->timers, &sub->validity, core->now + validity_step(sub));
     }
     ipc__session *session = sub->hold->session;
     session->lane->deliver(session->peer, sub->hold->id, item);
@@ -401,7 +400,7 @@ void ipc__stream_fini(ipc__stream *stream)
 
 void ipc__sub_attach(ipc__sub *sub, ipc__stream *stream, ipc__hold *hold)
 {
-    *sub = (ipc__sub){.stream = stream, .hold = hold, .validity.fire = validity_over};
+    *sub = (ipc__sub){.stream = stream, .hold = hold, .validity.fire = validity_tick};
     DL_APPEND(stream->subs, sub);
 }
 

@@ -32,6 +32,8 @@ static inline ipc__block *ipc__item_block(const ipc__item *item)
     return item->in_block ? item->bytes.block : NULL;
 }
 
+enum { IPC__VALIDITY_TICKS = 6 };
+
 /* What a consumer has. */
 typedef struct ipc__sub {
     struct ipc__stream *stream;
@@ -47,7 +49,7 @@ typedef struct ipc__sub {
     bool in_ring;
     ipc__call *poll;                        /* a POLL that waits */
     ipc__timer validity;                    /* takes back what a stopped client keeps */
-    uint64_t validity_mark;                 /* up to this position, when it fires */
+    uint64_t marks[IPC__VALIDITY_TICKS];    /* the last position at each of its latest ticks */
     struct ipc__sub *ring_prev, *ring_next; /* consumers with demand */
     struct ipc__sub *prev, *next;           /* all consumers */
 } ipc__sub;

@@ -8,8 +8,10 @@
 #include "lane/zmq_context.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "wire/address.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -23,6 +25,7 @@ struct ipc__zmq_hub {
     ipc__zmq_peer *dirty;
     ipc__zmq_peer *dead;
     ipc__buf header;
+    char endpoint[IPC__PATH_MAX + 16];
 };
 
 /* ---- the socket ---- */
@@ -63,6 +66,7 @@ static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint3
         return ipc__fail_errno("cannot bind %s", endpoint);
     }
     zmq_getsockopt(hub->router, ZMQ_LAST_ENDPOINT, endpoint, &size);
+    snprintf(hub->endpoint, sizeof hub->endpoint, "%s", endpoint);
     size = sizeof hub->fd;
     zmq_getsockopt(hub->router, ZMQ_FD, &hub->fd, &size);
     return IPC_OK;
@@ -94,6 +98,7 @@ void ipc__zmq_hub_close(ipc__zmq_hub *hub)
         return;
     }
     if (hub->router) {
+        zmq_unbind(hub->router, hub->endpoint); /* at once: closing lets go of the address some time later */
         zmq_close(hub->router);
     }
     ipc__zmq_context_release();
@@ -110,7 +115,11 @@ bool ipc__zmq_hub_readable(ipc__zmq_hub *hub)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    int result;
+    do {
+        result = zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 && (events & ZMQ_POLLIN);
 }
 
 /* ---- receiving ---- */

@@ -1,0 +1,70 @@
+"""The benchmarks' runner: every kind of case runs, for a moment, and what cannot run is reported and not passed over.
+
+Touches processes and files under pytest's own directory. One thread. Says nothing about how fast anything is.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+TIMEOUT = 120.0
+
+pytestmark = pytest.mark.skipif(
+    not pathlib.Path(os.environ["LIBIPC_BUILD_DIR"], "bench", "throughput").exists(), reason="built without benchmarks"
+)
+
+
+def bench(*args, **env):
+    return subprocess.run(
+        [sys.executable, ROOT / "bench" / "run", *args],
+        env=dict(os.environ, **env), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )
+
+
+def test_bench__every_case_has_numbers(tmp_path):
+    numbers = tmp_path / "numbers.json"
+    done = bench("--quick", "--all", "--json", str(numbers))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(numbers.read_text(encoding="utf-8"))
+    assert {row["language"] for row in rows} == {"C", "Python", "Lua"}
+    peers = {row["peer"] for row in rows}
+    assert {"ZeroMQ PUSH/PULL", "ZeroMQ PAIR", "multiprocessing.Queue", "libipc in C", None} <= peers
+    for row in rows:
+        assert set(row) == {"name", "language", "ours", "theirs", "peer", "unit", "ratio"}
+        assert row["ours"] > 0
+        assert (row["peer"] is None) == (row["theirs"] is None) == (row["ratio"] is None)
+        if row["peer"]:  # one pair of runs
+            assert row["ratio"] == pytest.approx(row["ours"] / row["theirs"])
+        assert row["name"] in done.stdout
+
+
+def test_bench__table_goes_into_a_document(tmp_path):
+    document = tmp_path / "page.md"
+    document.write_text("before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n", encoding="utf-8")
+    done = bench("--quick", "--only", "hub's start", "--update", str(document))
+    assert done.returncode == 0, done.stderr
+    text = document.read_text(encoding="utf-8")
+    assert text.startswith("before\n") and text.endswith("\nafter\n")
+    assert "| hub's start and first open | C |" in text and "old" not in text
+
+
+def test_bench__what_fails_is_said(tmp_path):
+    """A driver that is not there; another case of the same run is measured all the same."""
+    build = pathlib.Path(os.environ["LIBIPC_BUILD_DIR"])
+    (tmp_path / "bench").mkdir()
+    shutil.copy(build / "bench" / "footprint", tmp_path / "bench")
+    done = bench("--quick", "--only", "hub's start", "--only", "queue, 4 KiB", LIBIPC_BUILD_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "failed: C: queue, 4 KiB: cannot run" in done.stderr
+    assert "hub's start and first open" in done.stdout
+
+
+def test_bench__no_such_case():
+    done = bench("--only", "no such thing")
+    assert done.returncode == 1 and "no such thing" in done.stderr
