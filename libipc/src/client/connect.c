@@ -62,7 +62,8 @@ static ipc_err read_answer(int control, const char *packet_bytes, size_t length,
     }
     int64_t code;
     ipc__bytes words;
-    if (kind == IPC__REFUSED && ipc__read_int(&at, &code) && ipc__read_str(&at, &words)) {
+    if (kind == IPC__REFUSED && ipc__read_int(&at, &code) && code < 0 && code >= INT32_MIN &&
+        ipc_err_name((ipc_err)code) && ipc__read_str(&at, &words)) {
         return ipc__fail((ipc_err)code, "%.*s", (int)words.length, (const char *)words.data);
     }
     return ipc__fail(IPC_EPROTO, "what answers there is no hub of this protocol");
@@ -201,7 +202,7 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
     ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
     if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
         err = no_hub(conn);
-    } else if (!err && !ipc__welcome_read(&conn->welcome, &at)) {
+    } else if (err == IPC_EPROTO || (!err && !ipc__welcome_read(&conn->welcome, &at))) {
         err = ipc__fail(IPC_EPROTO, "what answers at %s is no hub of this protocol", conn->address.text);
     }
     ipc__buf_free(&pending.reply);
