@@ -56,7 +56,7 @@ bench_options bench_parse(int argc, char **argv)
         {"second", required_argument, NULL, 'b'},  {"name", required_argument, NULL, 'n'},
         {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 's'},
         {"maxsize", required_argument, NULL, 'm'}, {"gap-us", required_argument, NULL, 'g'},
-        {"joinable", no_argument, NULL, 'j'},     {NULL, 0, NULL, 0},
+        {"joinable", no_argument, NULL, 'j'},      {NULL, 0, NULL, 0},
     };
     bench_options options = {.over = "queue", .address = "bench", .name = "bench", .count = 100000, .size = 64};
     int option;
@@ -144,6 +144,7 @@ void bench_percentiles(const char *name, uint64_t *samples, size_t count)
     for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
         char full[64];
         snprintf(full, sizeof full, "%s_p%u", name, percents[i]);
-        bench_number(full, (double)samples[(count - 1) * percents[i] / 100] / 1000);
+        size_t at = (count - 1) * percents[i] / 100;
+        bench_number(full, (double)samples[at] / 1000);
     }
 }

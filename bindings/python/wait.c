@@ -1,6 +1,6 @@
 /*
- * What stands around every call into the library: while it sleeps the GIL is free, Ctrl-C gets through, and Python's end
- * finds no thread inside.
+ * What stands around every call into the library: while it sleeps the GIL is free, Ctrl-C gets through, and Python's
+ * end finds no thread inside.
  * Touches Python's thread states. The GIL is held where nothing else is said, and guards what is static here.
  */
 #include "binding.h"

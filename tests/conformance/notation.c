@@ -111,7 +111,14 @@ json_t *hex_text(const void *bytes, size_t length)
     return digits;
 }
 
-/* ---- "repeat" ---- */
+/* ---- short forms ---- */
+
+static json_t *write_int(const char *format, unsigned long long number)
+{
+    char text[32];
+    snprintf(text, sizeof text, format, number);
+    return json_pack("{s:s}", "int", text);
+}
 
 static json_t *repeat_text(const char *text, size_t length, size_t times)
 {
@@ -134,12 +141,8 @@ static json_t *repeat_elements(const json_t *body, size_t times)
     return all;
 }
 
-json_t *notation_expand(const json_t *notation)
+static json_t *repeated(const json_t *again)
 {
-    const json_t *again = json_object_get(notation, "repeat");
-    if (!again) {
-        return json_incref((json_t *)(uintptr_t)notation); /* only its count changes */
-    }
     const json_t *what = json_array_get(again, 0);
     size_t times = (size_t)json_integer_value(json_array_get(again, 1));
     if (json_is_string(what)) {
@@ -149,7 +152,19 @@ json_t *notation_expand(const json_t *notation)
     if (bin) {
         return json_pack("{s:o}", "bin", repeat_text(json_string_value(bin), json_string_length(bin), times));
     }
-    return json_pack("{s:o}", "array", repeat_elements(member(what, "array"), times));
+    return json_pack("{s:o}", "array", repeat_elements(json_is_array(what) ? what : member(what, "array"), times));
+}
+
+json_t *notation_expand(const json_t *notation)
+{
+    if (json_is_integer(notation)) {
+        return write_int("%lld", (unsigned long long)json_integer_value(notation));
+    }
+    if (json_is_array(notation)) {
+        return json_pack("{s:O}", "array", notation);
+    }
+    const json_t *again = json_object_get(notation, "repeat");
+    return again ? repeated(again) : json_incref((json_t *)(uintptr_t)notation); /* only its count changes */
 }
 
 /* ---- writing ---- */
@@ -159,13 +174,6 @@ static json_t *write_float(double number)
     char text[64];
     snprintf(text, sizeof text, isnan(number) ? "nan" : "%a", number);
     return json_pack("{s:s}", "float", text);
-}
-
-static json_t *write_int(const char *format, unsigned long long number)
-{
-    char text[32];
-    snprintf(text, sizeof text, format, number);
-    return json_pack("{s:s}", "int", text);
 }
 
 /* A moment in one of msgpack's three forms; anything else is an extension like others. */

@@ -31,7 +31,10 @@ blob hex_blob(const json_t *parts);
 /* Hex digits of bytes; the caller owns them. */
 json_t *hex_text(const void *bytes, size_t length);
 
-/* A value without "repeat"; the caller owns it. */
+/*
+ * A value in full: a number is {"int": …}, an array {"array": …}, and what is repeated is there so often. The caller
+ * owns it.
+ */
 json_t *notation_expand(const json_t *notation);
 
 /* The packed bytes of a value, by the library's own writers as far as they go; the caller owns them. */

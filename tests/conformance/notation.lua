@@ -50,17 +50,23 @@ local function times(body, count)
   return all
 end
 
--- Without "repeat", the outermost alone.
+-- In full, the outermost alone: a number is {int = …}, a list {array = …}, and what is repeated is there so often.
 local function expand(value)
-  local again = type(value) == "table" and value ~= json.null and value["repeat"]
-  if not again then
+  if math.type(value) == "integer" then
+    return {int = tostring(value)}
+  elseif type(value) ~= "table" or value == json.null then
+    return value
+  elseif type(next(value)) ~= "string" then
+    return {array = value}
+  elseif not value["repeat"] then
     return value
   end
-  if type(again[1]) == "string" then
-    return again[1]:rep(again[2])
+  local what, count = table.unpack(value["repeat"])
+  if type(what) ~= "table" or type(next(what)) ~= "string" then
+    return expand(times(what, count))
   end
-  local kind, body = next(again[1])
-  return {[kind] = times(body, again[2])}
+  local kind, body = next(what)
+  return {[kind] = times(body, count)}
 end
 
 -- ---- reading ----
@@ -71,11 +77,11 @@ local FLOATS = {inf = math.huge, ["-inf"] = -math.huge, nan = string.unpack(">d"
 local readers = {}
 
 function readers.int(body)
-  return assert(math.tointeger(tonumber(body)), body)
+  return (assert(math.tointeger(tonumber(body)), body))
 end
 
 function readers.float(body)
-  return FLOATS[body] or assert(tonumber(body), body)
+  return FLOATS[body] or (assert(tonumber(body), body))
 end
 
 function readers.bin(body)
@@ -204,14 +210,12 @@ end
 function notation.text(value)
   if value == json.null then
     return "null"
-  elseif type(value) ~= "table" then
-    return type(value) == "string" and ("%q"):format(value) or tostring(value)
   end
   value = expand(value)
-  if type(value) == "table" and (value.map or value.array) then
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  elseif value.map or value.array then
     return in_order(value)
-  elseif type(value) == "string" then
-    return ("%q"):format(value)
   end
   local kind, body = next(value)
   return kind .. " " .. (type(body) == "table" and table.concat(body, ",") or body)
@@ -222,9 +226,9 @@ function notation.same(one, other)
   return notation.text(one) == notation.text(other)
 end
 
---- A result as a line of JSON.
+--- An object as a line of JSON.
 function notation.encode(value)
-  return json.encode(value)
+  return next(value) == nil and "{}" or json.encode(value)
 end
 
 return notation

@@ -26,14 +26,18 @@ def hex_bytes(parts):
 
 
 def expand(notation):
-    """Without "repeat"."""
+    """In full: a number is {"int": …}, a list {"array": …}, and what is repeated is there so often."""
+    if type(notation) is int:
+        return {"int": str(notation)}
+    if isinstance(notation, list):
+        return {"array": [expand(element) for element in notation]}
     if not isinstance(notation, dict):
         return notation
     ((kind, body),) = notation.items()
     if kind == "repeat":
         inner, times = body
-        if isinstance(inner, str):
-            return inner * times
+        if isinstance(inner, (str, list)):
+            return expand(inner * times)
         ((kind, body),) = inner.items()
         return expand({kind: body * times})
     if kind == "array":

@@ -42,7 +42,8 @@ def test_errors__fit_the_standard_library(cls, builtin):
 def test_errors__a_class_for_each_code():
     codes = {code: name for name, code, _text in _core.errors()}
     assert codes.pop(0) == "IPC_OK"
-    classes = {cls.code: cls for cls in vars(libipc).values() if isinstance(cls, type) and issubclass(cls, libipc.Error)}
+    exported = [getattr(libipc, name) for name in libipc.__all__]
+    classes = {cls.code: cls for cls in exported if isinstance(cls, type) and issubclass(cls, libipc.Error)}
     classes.pop(0)
     assert {code: cls.code_name for code, cls in classes.items()} == codes
     assert len({cls.__name__ for cls in classes.values()}) == len(codes)

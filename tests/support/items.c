@@ -77,6 +77,19 @@ void expect_numbers(ipc_queue *queue, int64_t first, int64_t last)
     }
 }
 
+void expect_each(ipc_queue *queue, int64_t first, int64_t last, int64_t timeout_ms)
+{
+    bool *seen = calloc((size_t)(last - first + 1), sizeof *seen);
+    CHECK(seen);
+    for (int64_t i = first; i <= last; i++) {
+        int64_t number = 0;
+        CHECK_OK(get_number(queue, timeout_ms, &number));
+        CHECK(number >= first && number <= last && !seen[number - first]);
+        seen[number - first] = true;
+    }
+    free(seen);
+}
+
 ipc_msg *take(ipc_queue *queue)
 {
     ipc_msg *msg;

@@ -26,6 +26,9 @@ ipc_err get_number(ipc_queue *queue, int64_t timeout_ms, int64_t *number);
 void put_numbers(ipc_queue *queue, int64_t first, int64_t last);
 void expect_numbers(ipc_queue *queue, int64_t first, int64_t last);
 
+/* Take every number from first to last once, in any order; each must come within so many milliseconds. */
+void expect_each(ipc_queue *queue, int64_t first, int64_t last, int64_t timeout_ms);
+
 /* The number of a message. */
 int64_t number_of(const ipc_msg *msg);
 

@@ -14,7 +14,8 @@
 
 enum { NAMES_MAX = 512 };
 
-const lane lane_named = LANE_NAMED, lane_tcp = LANE_TCP, lane_inproc = LANE_INPROC;
+const lane lane_named = LANE_NAMED, lane_tcp = LANE_TCP, lane_inproc = LANE_INPROC,
+           lane_brisk_tcp = LANE_BRISK_TCP;
 
 const char *fresh_name(const char *prefix)
 {
@@ -122,12 +123,12 @@ place *place_open(lane which, const ipc_hub_options *given)
 {
     place *self = calloc(1, sizeof *self);
     CHECK(self);
-    self->which = which;
-    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
-    options.session_timeout_ms = SILENCE_MS;
-    if (given) {
-        options = *given;
+    ipc_hub_options options = given ? *given : (ipc_hub_options)IPC_HUB_OPTIONS_INIT;
+    if (which == LANE_BRISK_TCP) {
+        which = LANE_TCP;
+        options.session_timeout_ms = SILENCE_MS;
     }
+    self->which = which;
     if (which == LANE_INPROC) {
         snprintf(self->address, sizeof self->address, "inproc://%s", fresh_name("hub"));
         CHECK_OK(ipc_hub_start(&self->hub, self->address, &options));
@@ -159,6 +160,10 @@ static void end_named(const place *self)
 
 void place_close(place *self)
 {
+    pid_t pid = place_hub_pid(self);
+    if (pid > 0) {
+        kill(pid, SIGCONT); /* a test that failed may have left it stopped */
+    }
     ipc_hub_free(self->hub);
     if (self->process) {
         worker_end(self->process);

@@ -1,6 +1,6 @@
 /*
  * Where a test's hub is: the parameter that tests run over. A named hub is a program of its own, reached by ipc; a TCP hub
- * runs in a worker; an inproc one on a thread of the test.
+ * runs in a worker, a brisk one with little patience for silence; an inproc one on a thread of the test.
  * Touches hubs and the run directory. The test's own thread alone.
  */
 #ifndef SUPPORT_LANE_H
@@ -12,14 +12,14 @@
 #include <ipc/ipc.h>
 #include <sys/types.h>
 
-typedef enum lane { LANE_NAMED, LANE_TCP, LANE_INPROC } lane;
+typedef enum lane { LANE_NAMED, LANE_TCP, LANE_INPROC, LANE_BRISK_TCP } lane;
 
-/* A remote session that is silent for so long is gone, on hubs of tests. */
+/* A remote session that is silent for so long is gone, on a brisk TCP hub. */
 enum { SILENCE_MS = 1500 };
 
 /* A hub, and how it is reached. */
 typedef struct place {
-    lane which;
+    lane which;      /* never LANE_BRISK_TCP: that is how it was asked for */
     char address[160];
     ipc_hub *hub;    /* inproc */
     worker *process; /* TCP; or a hub that was started with options */
@@ -29,7 +29,7 @@ typedef struct place {
 int place_setup(void **state);
 int place_teardown(void **state);
 
-/* A place by hand; NULL options: the defaults of tests. It has a process of its own except with inproc. */
+/* A place by hand; NULL options: the defaults. It has a process of its own except with inproc. */
 place *place_open(lane which, const ipc_hub_options *options);
 void place_close(place *self);
 
@@ -55,13 +55,14 @@ unsigned run_directory_files(const char *name);
 /* A connection of its own to a place. */
 ipc_conn *connect_to(const place *self);
 
-extern const lane lane_named, lane_tcp, lane_inproc;
+extern const lane lane_named, lane_tcp, lane_inproc, lane_brisk_tcp;
 #define ON_LANE(test, which)                                                                                           \
     {                                                                                                                  \
         #test " [" #which "]", (test), place_setup, place_teardown, (void *)(uintptr_t)&lane_##which                   \
     }
-/* For tests of one process; and for those of several. */
+/* For tests of one process; for those of several; and for those where some of them die, or the hub does. */
 #define ON_EVERY_LANE(test) ON_LANE(test, named), ON_LANE(test, tcp), ON_LANE(test, inproc)
 #define BETWEEN_PROCESSES(test) ON_LANE(test, named), ON_LANE(test, tcp)
+#define AMONG_MORTALS(test) ON_LANE(test, named), ON_LANE(test, brisk_tcp)
 
 #endif

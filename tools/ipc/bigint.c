@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { CHUNK_DIGITS = 9, CHUNK = 1000000000 };
+enum {
+    CHUNK_DIGITS = 9,
+    CHUNK = 1000000000,
+    WORK_BYTES = BIGINT_BYTES_MAX + 8, /* a number too long by little is seen to be so */
+};
 
 static void negate(unsigned char *bytes, size_t length)
 {
@@ -91,37 +95,35 @@ bool bigint_is_decimal(const char *text, size_t length)
     return true;
 }
 
-/* Multiply by *factor* and add, in place. False: it does not fit. */
-static bool multiply_add(unsigned char *bytes, uint32_t factor, uint32_t more)
+/* Multiply by *factor* and add, in place. */
+static void multiply_add(unsigned char *bytes, uint32_t factor, uint32_t more)
 {
     uint64_t carry = more;
-    for (size_t i = BIGINT_BYTES_MAX; i-- > 0;) {
+    for (size_t i = WORK_BYTES; i-- > 0;) {
         carry += (uint64_t)bytes[i] * factor;
         bytes[i] = (unsigned char)(carry & 0xff);
         carry >>= 8;
     }
-    return carry == 0;
 }
 
-/* Move to the front without the leading bytes that only repeat the sign. The length that is left. */
-static size_t shorten(unsigned char *bytes)
+/* The number of leading bytes that only repeat the sign. */
+static size_t superfluous(const unsigned char *bytes)
 {
     size_t skip = 0;
     unsigned char sign = bytes[0] >= 0x80 ? 0xff : 0x00;
-    while (skip + 1 < BIGINT_BYTES_MAX && bytes[skip] == sign && (bytes[skip + 1] >= 0x80) == (sign == 0xff)) {
+    while (skip + 1 < WORK_BYTES && bytes[skip] == sign && (bytes[skip + 1] >= 0x80) == (sign == 0xff)) {
         skip++;
     }
-    memmove(bytes, bytes + skip, BIGINT_BYTES_MAX - skip);
-    return BIGINT_BYTES_MAX - skip;
+    return skip;
 }
 
 size_t bigint_from_decimal(const char *text, size_t length, unsigned char bytes[BIGINT_BYTES_MAX])
 {
+    unsigned char work[WORK_BYTES] = {0};
     size_t at = text[0] == '-';
     if (length - at > BIGINT_DIGITS_MAX) {
         return 0;
     }
-    memset(bytes, 0, BIGINT_BYTES_MAX);
     while (at < length) {
         uint32_t factor = 1;
         uint32_t chunk = 0;
@@ -129,15 +131,15 @@ size_t bigint_from_decimal(const char *text, size_t length, unsigned char bytes[
             chunk = 10 * chunk + (uint32_t)(text[at++] - '0');
             factor *= 10;
         }
-        if (!multiply_add(bytes, factor, chunk)) {
-            return 0;
-        }
-    }
-    if (bytes[0] >= 0x80) {
-        return 0; /* the sign's bit */
+        multiply_add(work, factor, chunk);
     }
     if (text[0] == '-') {
-        negate(bytes, BIGINT_BYTES_MAX);
+        negate(work, WORK_BYTES);
     }
-    return shorten(bytes);
+    size_t skip = superfluous(work);
+    if (WORK_BYTES - skip > BIGINT_BYTES_MAX) {
+        return 0;
+    }
+    memcpy(bytes, work + skip, WORK_BYTES - skip);
+    return WORK_BYTES - skip;
 }

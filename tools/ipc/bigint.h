@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The conversion's time grows with the square: longer ones are shown as the bytes that they are. */
+/* The conversion's time grows with the square: longer ones are shown as the bytes that they are. The digits are those of
+ * the longest. */
 enum { BIGINT_BYTES_MAX = 4096, BIGINT_DIGITS_MAX = 9864 };
 
 /* Is this the packed form of an integer that fits neither int64_t nor uint64_t, and short enough to convert? */
@@ -22,7 +23,7 @@ bool bigint_to_decimal(const void *bytes, size_t length, msgpack_sbuffer *out);
 /* Is this -?(0|[1-9][0-9]*) ? */
 bool bigint_is_decimal(const char *text, size_t length);
 
-/* The packed form of decimal digits (bigint_is_decimal()): its length, 0 for too many of them. */
+/* The packed form of decimal digits (bigint_is_decimal()): its length, 0 where that is beyond BIGINT_BYTES_MAX. */
 size_t bigint_from_decimal(const char *text, size_t length, unsigned char bytes[BIGINT_BYTES_MAX]);
 
 #endif

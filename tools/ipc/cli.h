@@ -20,7 +20,7 @@
 #define CLI_HELP_HELP "  -h, --help             show this text\n"
 
 /* What messages begin with: "ipc", or "ipc put". Borrowed. */
-void cli_set_program(const char *program);
+void cli_set_program(const char *name);
 
 /* Print a message. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *format, ...);

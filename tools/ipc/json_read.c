@@ -59,8 +59,8 @@ static bool pack_decimal(struct reader *r, const char *digits, size_t length)
     unsigned char bytes[BIGINT_BYTES_MAX];
     size_t size = bigint_from_decimal(digits, length, bytes);
     if (size == 0) {
-        return refuse(r, "an integer of %zu digits; %d are the most (as {\"$ext\": [%d, \"base64\"]} it may be longer)",
-                      length, BIGINT_DIGITS_MAX, IPC_EXT_BIGINT);
+        return refuse(r, "an integer of %zu digits, beyond %d bytes; as {\"$ext\": [%d, base64]} it may be longer",
+                      length, BIGINT_BYTES_MAX, IPC_EXT_BIGINT);
     }
     return msgpack_pack_ext_with_body(&r->packer, bytes, size, IPC_EXT_BIGINT) == 0;
 }
@@ -311,8 +311,10 @@ static json_t *parse(const struct reader *r, const char *text, size_t length)
     json_error_t error;
     json_t *value = json_loadb(text, length, flags, &error);
     if (value || json_error_code(&error) != json_error_numeric_overflow) {
-        if (!value) {
+        if (!value && error.column > 0) {
             refuse(r, "column %d: %s", error.column, error.text);
+        } else if (!value) {
+            refuse(r, "%s", error.text);
         }
         return value;
     }

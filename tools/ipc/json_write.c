@@ -41,7 +41,7 @@ bool json_write_string(const char *bytes, size_t length, msgpack_sbuffer *text)
     return write_scalar(text, json_stringn_nocheck(bytes ? bytes : "", length), 0);
 }
 
-/* The fewest digits that are read back as the same number. */
+/* As many digits as it takes to read the same number back, from 15 on. */
 static bool write_float(msgpack_sbuffer *text, double number)
 {
     if (!isfinite(number)) {

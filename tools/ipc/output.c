@@ -26,6 +26,17 @@ enum {
     FAREWELL_MS = 1000, /* how long a reader may take to read the line that was written when we are told to stop */
 };
 
+/* Works only while no more than a page is in the pipe. */
+static void make_small(output *out)
+{
+    int page = (int)sysconf(_SC_PAGESIZE);
+    int before = fcntl(out->fd, F_GETPIPE_SZ);
+    out->small = before > 0 && fcntl(out->fd, F_SETPIPE_SZ, page) == page;
+    if (out->small && before > page) {
+        out->pipe_before = before;
+    }
+}
+
 void output_open(output *out, int fd)
 {
     struct stat info;
@@ -36,16 +47,15 @@ void output_open(output *out, int fd)
     out->pipe = S_ISFIFO(info.st_mode);
     out->patient = !S_ISREG(info.st_mode);
     if (out->pipe) {
-        long page = sysconf(_SC_PAGESIZE);
-        out->pipe_before = fcntl(fd, F_GETPIPE_SZ);
-        out->small = out->pipe_before > 0 && fcntl(fd, F_SETPIPE_SZ, (int)page) == (int)page;
+        make_small(out);
     }
 }
 
-void output_close(const output *out)
+void output_close(output *out)
 {
-    if (out->small) {
+    if (out->pipe_before) {
         fcntl(out->fd, F_SETPIPE_SZ, out->pipe_before);
+        out->pipe_before = 0;
     }
 }
 
@@ -111,25 +121,28 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Wait a little for the pipe to become empty, its reader to go, or a signal. Whether the reader has gone. */
-static bool look(const output *out, bool stopped)
+/* Wait a little for the pipe to become empty, its reader to go, or a signal. What poll() says of the pipe. */
+static int look(const output *out, bool stopped)
 {
     struct pollfd fds[2] = {{.fd = out->fd, .events = out->small ? POLLOUT : 0},
                             {.fd = stopped ? -1 : stop_fd(), .events = POLLIN}};
     int wait_ms = out->small ? (stopped ? FAREWELL_MS : -1) : LOOK_MS;
-    return poll(fds, 2, wait_ms) > 0 && (fds[0].revents & POLLERR);
+    return poll(fds, 2, wait_ms) > 0 ? fds[0].revents : 0;
 }
 
-static output_result wait_read(const output *out)
+static output_result wait_read(output *out)
 {
     int64_t until = 0; /* once we are told to stop */
     for (;;) {
-        bool gone = look(out, until != 0);
+        int seen = look(out, until != 0);
         if (is_empty(out)) {
-            return OUTPUT_DELIVERED; /* its end came behind it */
+            return OUTPUT_DELIVERED; /* also when its end came behind it */
         }
-        if (gone) {
+        if (seen & POLLERR) {
             return OUTPUT_GONE;
+        }
+        if (seen & POLLOUT) {
+            out->small = false; /* another writer shares it */
         }
         if (until == 0 && stop_signal()) {
             until = now_ms() + FAREWELL_MS;
@@ -143,5 +156,12 @@ static output_result wait_read(const output *out)
 output_result output_line(output *out, const char *line, size_t length)
 {
     output_result result = write_all(out, line, length);
-    return result == OUTPUT_DELIVERED && out->pipe ? wait_read(out) : result;
+    if (result != OUTPUT_DELIVERED || !out->pipe) {
+        return result;
+    }
+    result = wait_read(out);
+    if (result == OUTPUT_DELIVERED && !out->small) {
+        make_small(out);
+    }
+    return result;
 }

@@ -20,8 +20,8 @@ typedef struct output {
     int fd;
     bool pipe;
     bool patient;    /* writing may block: only when there is room */
-    bool small;      /* the pipe was made so small that it has room only when it is empty */
-    int pipe_before; /* its capacity */
+    bool small;      /* the pipe is so small that it has room only when it is empty */
+    int pipe_before; /* its capacity, if that was changed */
 } output;
 
 void output_open(output *out, int fd);
@@ -33,6 +33,6 @@ output_result output_line(output *out, const char *line, size_t length);
 bool output_gone(const output *out);
 
 /* Leave the descriptor as it was. */
-void output_close(const output *out);
+void output_close(output *out);
 
 #endif

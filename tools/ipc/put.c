@@ -23,6 +23,7 @@ struct put {
     const char *what; /* what is counted in messages: "line" or "value" */
     uint64_t number;  /* of the line or value at work, from 1 */
     uint64_t count;   /* of values put */
+    bool doubtful;    /* one that was counted may have been refused later */
     msgpack_sbuffer packed;
     progress progress;
 };
@@ -45,6 +46,8 @@ static int bad_value(struct put *put, const char *why)
 static int not_put(struct put *put, ipc_err err)
 {
     progress_clear(&put->progress);
+    /* Other errors than these two may be an earlier put's. */
+    put->doubtful = err != IPC_EFULL && err != IPC_ETOOBIG;
     return cli_fail(err, "%s %" PRIu64 " was not put", put->what, put->number);
 }
 
@@ -124,16 +127,15 @@ static int put_lines(struct put *put)
 /* ---- the end ---- */
 
 /* Say what became of the rest, so that nothing is put twice or left out. */
-static void say_stopped_at(const struct put *put, bool confirmed)
+static void say_stopped_at(const struct put *put)
 {
-    if (!confirmed) {
-        cli_say("some of the %" PRIu64 " values before may not have been put", put->count);
-    } else if (strcmp(put->what, "line") == 0 && put->number > 0) {
-        cli_say("%" PRIu64 " values of the lines before were put; mend it, and put from line %" PRIu64
-                " on: tail -n +%" PRIu64,
-                put->count, put->number, put->number);
-    } else {
-        cli_say("%" PRIu64 " values before it were put", put->count);
+    if (put->doubtful) {
+        cli_say("some of the %" PRIu64 " values before it may not have been put either", put->count);
+        return;
+    }
+    cli_say("%" PRIu64 " values before it were put", put->count);
+    if (strcmp(put->what, "line") == 0) {
+        cli_say("to put the rest, begin with this line: tail -n +%" PRIu64, put->number);
     }
 }
 
@@ -150,13 +152,13 @@ static int finish(struct put *put, int status)
     }
     if (err) {
         int failed = cli_fail(err, "not everything was put");
-        status = status == STATUS_GO_ON ? failed : status;
+        return status == STATUS_GO_ON ? failed : status;
     }
-    if (status != STATUS_GO_ON) {
-        say_stopped_at(put, err == IPC_OK);
-        return status;
+    if (status == STATUS_GO_ON) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    say_stopped_at(put);
+    return status;
 }
 
 static int put_all(struct put *put, char **values, int count)

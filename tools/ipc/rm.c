@@ -7,6 +7,18 @@
 #include <getopt.h>
 #include <stddef.h>
 
+static int remove_all(ipc_conn *conn, char **names, int count, bool force)
+{
+    int status = STATUS_OK;
+    for (int i = 0; i < count; i++) {
+        ipc_err err = ipc_unlink(conn, names[i]);
+        if (err && !(force && err == IPC_ENOENT)) {
+            status = cli_fail(err, "cannot delete \"%s\"", names[i]);
+        }
+    }
+    return status;
+}
+
 static int rm_run(int argc, char **argv)
 {
     static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
@@ -32,17 +44,10 @@ static int rm_run(int argc, char **argv)
     }
     ipc_conn *conn;
     int status = cli_connect(&conn, address);
-    if (status != STATUS_GO_ON) {
-        return status;
+    if (status == STATUS_GO_ON) {
+        status = remove_all(conn, argv + optind, argc - optind, force);
+        ipc_conn_free(conn);
     }
-    status = STATUS_OK;
-    for (int i = optind; i < argc; i++) {
-        ipc_err err = ipc_unlink(conn, argv[i]);
-        if (err && !(force && err == IPC_ENOENT)) {
-            status = cli_fail(err, "cannot delete \"%s\"", argv[i]);
-        }
-    }
-    ipc_conn_free(conn);
     return status;
 }
 

@@ -16,7 +16,7 @@ thread, pickled at any time, and are inherited by forked children.
 
 from . import _core, _lifecycle  # noqa: F401  (_lifecycle acts by being imported)
 from ._conn import Conn, connect
-from ._errors import *  # noqa: F403
+from ._errors import *  # noqa: F401,F403
 from ._errors import __all__ as _error_names
 from ._hub import Hub
 from ._pipe import Connection, Pipe

@@ -59,7 +59,8 @@ def _make(code_name: str, code: int, text: str) -> type[Error]:
     """The class of a code; a code that the table does not know yet gets one named after it."""
     name, builtin = _CLASSES.get(code_name, (code_name.removeprefix("IPC_E").title(), ()))
     bases: tuple[type, ...] = (Error, *(base for base in builtin if base is not Exception))
-    namespace = {"__module__": "libipc", "__doc__": f"{text[0].upper()}{text[1:]}.", "code": code, "code_name": code_name}
+    doc = f"{text[0].upper()}{text[1:]}."
+    namespace = {"__module__": "libipc", "__doc__": doc, "code": code, "code_name": code_name}
     return type(name, bases, namespace)
 
 

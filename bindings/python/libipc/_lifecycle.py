@@ -1,7 +1,8 @@
 """How a process of Python's ends: cleanly, so that the hub need not take it for a crash.
 
-Return from the main program and sys.exit() end in exit(), where the C library closes its sessions by itself; before,
-daemon threads are called out of it, which Python would end in the midst of a call. Children multiprocessing end in os._exit(): there it is a finalizer of multiprocessing's, made anew in every child. A child of a
+Return from the main program and sys.exit() end in exit(), where the C library closes its sessions by itself. Before
+that, daemon threads are called out of the library: Python would end them in the midst of a call. Children of
+multiprocessing end in os._exit(): there it is a finalizer of multiprocessing's, made anew in every child. A child of a
 bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
 """
 

@@ -17,7 +17,10 @@ typedef struct ipc_conn_options {
     int64_t connect_timeout_ms; /**< How long to wait for a hub to start and to answer; -1 for ever. */
 } ipc_conn_options;
 
-#define IPC_CONN_OPTIONS_INIT {sizeof(ipc_conn_options), NULL, NULL, 10000}
+#define IPC_CONN_OPTIONS_INIT                                                                                          \
+    {                                                                                                                  \
+        sizeof(ipc_conn_options), NULL, NULL, 10000                                                                    \
+    }
 
 /**
  * Connect to a hub, starting it where the address allows.

@@ -28,7 +28,10 @@ typedef struct ipc_hub_options {
 } ipc_hub_options;
 
 #define IPC_HUB_OPTIONS_INIT                                                                                           \
-    {sizeof(ipc_hub_options), IPC_HUB_UNTIL_STOPPED, 10000, 10000, 500, 100000, UINT64_C(4) << 30, UINT32_C(256) << 20}
+    {                                                                                                                  \
+        sizeof(ipc_hub_options), IPC_HUB_UNTIL_STOPPED, 10000, 10000, 500, 100000, UINT64_C(4) << 30,                  \
+            UINT32_C(256) << 20                                                                                        \
+    }
 
 /**
  * Start a hub on a thread of this program.

@@ -25,7 +25,10 @@ typedef struct ipc_pipe_options {
     bool simplex;       /**< One way only: A receives, B sends. */
 } ipc_pipe_options;
 
-#define IPC_PIPE_OPTIONS_INIT {sizeof(ipc_pipe_options), IPC_OPEN_EITHER, IPC_PIPE_ANY, false}
+#define IPC_PIPE_OPTIONS_INIT                                                                                          \
+    {                                                                                                                  \
+        sizeof(ipc_pipe_options), IPC_OPEN_EITHER, IPC_PIPE_ANY, false                                                 \
+    }
 
 /**
  * Open one end of a named pipe. A receiver waits for a peer that comes later.

@@ -18,7 +18,10 @@ typedef struct ipc_queue_options {
     uint64_t maxsize;   /**< The most items it holds; 0 for no bound. */
 } ipc_queue_options;
 
-#define IPC_QUEUE_OPTIONS_INIT {sizeof(ipc_queue_options), IPC_OPEN_EITHER, false, 0}
+#define IPC_QUEUE_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        sizeof(ipc_queue_options), IPC_OPEN_EITHER, false, 0                                                           \
+    }
 
 /**
  * Open a queue.

@@ -153,12 +153,14 @@ static void say_bye(ipc_conn *conn)
         }
     }
     ipc__op_begin(conn, IPC__OP_BYE, 0, 0);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL);
     ipc__pending pending;
-    ipc_err err = ipc__conn_call(conn, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
+    ipc__pending_add(conn, &pending);
+    ipc__conn_wait_deaf(conn, ipc__pending_done, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
+    if (!pending.done) {
+        DL_DELETE(conn->pending, &pending);
+    }
     ipc__buf_free(&pending.reply);
-    ipc_set_wait_hooks(hooks);
-    if (err) {
+    if (!pending.done || pending.err) {
         ipc__log(IPC_LOG_WARN, "the hub at %s did not answer the goodbye", conn->address.text);
     }
 }
@@ -167,12 +169,13 @@ static void shut(ipc_conn *conn)
 {
     pthread_mutex_lock(&conn->lock);
     while (conn->connecting) {
-        pthread_cond_wait(&conn->changed, &conn->lock);
+        ipc__conn_await_change(conn);
     }
-    if (conn->state == IPC__CONN_LIVE) {
+    bool first = !conn->closing;
+    conn->closing = true;
+    if (first && conn->state == IPC__CONN_LIVE) {
         say_bye(conn);
     }
-    bool first = conn->state != IPC__CONN_CLOSED;
     conn->state = IPC__CONN_CLOSED;
     if (first) {
         ipc__pendings_end(conn, IPC_ECLOSED);
@@ -180,9 +183,7 @@ static void shut(ipc_conn *conn)
         ipc__conn_wake(conn);
         ipc__conn_stop_thread(conn);
         while (conn->driving) {
-            conn->followers++;
-            pthread_cond_wait(&conn->changed, &conn->lock);
-            conn->followers--;
+            ipc__conn_await_change(conn);
         }
         ipc__conn_drop_link(conn);
         if (conn->heir_control >= 0) {
@@ -362,7 +363,8 @@ static ipc_err ask(ipc_conn *conn, ipc__op op, const char *text, int64_t timeout
         if (text) {
             msgpack_pack_str_with_body(&packer, text, strlen(text));
         }
-        err = ipc__conn_call(conn, pending, ipc__deadline(ipc__now(), timeout_ms));
+        uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
+        err = op == IPC__OP_PING ? ipc__conn_ask(conn, pending, deadline) : ipc__conn_call(conn, pending, deadline);
     }
     pthread_mutex_unlock(&conn->lock);
     return err;
@@ -428,6 +430,7 @@ void ipc__conn_forked(ipc_conn *conn)
     for (uint32_t id = 0; id < conn->slot_count; id++) {
         if (conn->slots[id].handle) {
             conn->slots[id].handle->users = 0;
+            conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
         conn->slots[id].close_seq = 0;

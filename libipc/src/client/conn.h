@@ -55,6 +55,7 @@ struct ipc_conn {
     ipc__conn_state state;
     unsigned generation; /* of sessions; a handle of an older one must be opened again */
     bool connecting;
+    bool closing; /* the goodbye is on its way: whatever ends the session now, it was closed */
     ipc__link *link;
     int control; /* the lifeline; -1: a remote hub */
     ipc__welcome welcome;
@@ -65,6 +66,9 @@ struct ipc_conn {
     ipc__outbox out;
     ipc__buf header; /* of every envelope: packed once a session */
     uint64_t flushed_at;
+    uint64_t flushed_seq;
+    bool waiting_out; /* the outbox is not empty, and somebody will send it soon */
+    bool busy;        /* so much is sent that it pays to gather it */
     ipc__pending *pending;
     ipc__slot *slots;
     uint32_t slot_count;
@@ -141,7 +145,7 @@ void ipc__conns_reinit(void);
 msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsigned fields);
 
 /* An operation, or several, are in the outbox: they are sent now, or soon with others. */
-void ipc__conn_post(ipc_conn *conn, uint64_t now);
+void ipc__conn_post(ipc_conn *conn);
 
 /* Send what is in the outbox. */
 void ipc__conn_flush(ipc_conn *conn);
@@ -152,8 +156,12 @@ void ipc__conn_kick(ipc_conn *conn);
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
-/* Freshly begun request: register it. */
+/* The same for a request whose timeout is ours alone: an answer that is late is dropped. */
+ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
+
+/* Its two halves: register the request that was begun last; whether it is answered. */
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
+bool ipc__pending_done(void *pending);
 
 /* The session ended: every request that waits gets an error instead of its reply. */
 void ipc__pendings_end(ipc_conn *conn, ipc_err err);
@@ -168,6 +176,12 @@ ipc_err ipc__conn_lost(const ipc_conn *conn);
  * session ended.
  */
 ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
+
+/* The same, but nothing interrupts it: for waits that are short, and must come to their end. */
+ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
+
+/* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
+void ipc__conn_await_change(ipc_conn *conn);
 
 /* Process what came, without waiting. Whether anything did. */
 bool ipc__conn_pump(ipc_conn *conn);
@@ -195,6 +209,11 @@ bool ipc__conn_dispatch(ipc_conn *conn, ipc__envelope *envelope);
 
 /* Start the hub program for an address. IPC_OK it is ready, or another was first; IPC_EHUBPROG; IPC_ESYS; its error. */
 ipc_err ipc__launch_hub(const char *address, bool private, uint64_t deadline);
+
+/* ---- looking (probe.c) ---- */
+
+/* Whether anybody listens at a TCP endpoint. */
+bool ipc__tcp_answers(const char *endpoint, uint64_t deadline);
 
 /* ---- forks (fork.c) ---- */
 

@@ -155,7 +155,8 @@ static ipc_err open_link(ipc_conn *conn, const char *endpoint)
     if (err) {
         return err;
     }
-    conn->seq = conn->sent = conn->acked = 0;
+    conn->seq = conn->sent = conn->acked = conn->flushed_seq = 0;
+    conn->waiting_out = conn->busy = false;
     conn->flushed_at = conn->pinged_at = conn->ping_seq = 0;
     conn->heard_at = ipc__now();
     ipc__outbox_reset(&conn->out);
@@ -173,7 +174,7 @@ ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_BIND, 0, 1);
     msgpack_pack_bin_with_body(&packer, conn->welcome.token, IPC__TOKEN_SIZE);
     ipc__pending pending;
-    err = ipc__conn_call(conn, &pending, deadline);
+    err = ipc__conn_ask(conn, &pending, deadline);
     ipc__buf_free(&pending.reply);
     return err == IPC_ETIMEOUT ? no_hub(conn) : err;
 }
@@ -182,6 +183,9 @@ ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
 static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
 {
     conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
+    if (!ipc__tcp_answers(conn->address.endpoint, deadline)) {
+        return no_hub(conn); /* libzmq would keep it to itself */
+    }
     ipc_err err = open_link(conn, conn->address.endpoint);
     if (err) {
         return err;
@@ -192,7 +196,7 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
     msgpack_pack_str_with_body(&packer, conn->language, strlen(conn->language));
     msgpack_pack_str_with_body(&packer, conn->program, strlen(conn->program));
     ipc__pending pending;
-    err = ipc__conn_call(conn, &pending, deadline);
+    err = ipc__conn_ask(conn, &pending, deadline);
     ipc_cursor at;
     ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
     if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
@@ -219,7 +223,7 @@ static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)
     if (err) {
         return err;
     }
-    if (conn->state == IPC__CONN_CLOSED) {
+    if (conn->state == IPC__CONN_CLOSED || conn->closing) {
         close(control);
         return ipc__fail_plain(IPC_ECLOSED);
     }
@@ -253,9 +257,7 @@ static bool nobody_drives(void *arg)
 static void await_driver(ipc_conn *conn)
 {
     while (!nobody_drives(conn)) {
-        conn->followers++;
-        pthread_cond_wait(&conn->changed, &conn->lock);
-        conn->followers--;
+        ipc__conn_await_change(conn);
     }
 }
 
@@ -273,8 +275,7 @@ ipc_err ipc__conn_connect(ipc_conn *conn)
         conn->slots[id] = (ipc__slot){0};
     }
     conn->generation++;
-    ipc_err err = conn->address.scheme == IPC__SCHEME_TCP ? bind_remote(conn, deadline)
-                                                          : connect_local(conn, deadline);
+    ipc_err err = conn->address.scheme == IPC__SCHEME_TCP ? bind_remote(conn, deadline) : connect_local(conn, deadline);
     err = err ? err : ipc__conn_start_thread(conn);
     if (err && conn->state == IPC__CONN_LIVE) {
         ipc__conn_lose(conn, err);
@@ -305,8 +306,8 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
     if (conn->state == IPC__CONN_CLOSED || conn->state == IPC__CONN_LOST) {
         return;
     }
-    conn->state = IPC__CONN_LOST;
-    ipc__pendings_end(conn, why);
+    conn->state = conn->closing ? IPC__CONN_CLOSED : IPC__CONN_LOST;
+    ipc__pendings_end(conn, conn->closing ? IPC_ECLOSED : why);
     ipc__outbox_reset(&conn->out);
     pthread_cond_broadcast(&conn->changed);
     if (conn->driving) {
@@ -317,17 +318,11 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
 ipc_err ipc__conn_enter(ipc_conn *conn)
 {
     for (;;) {
-        if (conn->state == IPC__CONN_CLOSED) {
+        if (conn->state == IPC__CONN_CLOSED || conn->closing) {
             return ipc__fail_plain(IPC_ECLOSED);
         }
         if (conn->connecting) {
-            conn->followers++;
-            ipc__sleep_begin();
-            pthread_cond_wait(&conn->changed, &conn->lock);
-            conn->followers--;
-            pthread_mutex_unlock(&conn->lock);
-            ipc__sleep_end();
-            pthread_mutex_lock(&conn->lock);
+            ipc__conn_await_change(conn);
             continue;
         }
         if (conn->state == IPC__CONN_LIVE) {

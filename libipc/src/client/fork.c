@@ -70,7 +70,9 @@ static void make_heir(ipc_conn *conn)
     int pair[2];
     conn->child_control = -1;
     ipc__conn_flush(conn);
-    bool live = conn->state == IPC__CONN_LIVE && !conn->connecting && conn->control >= 0;
+    /* A hub inside the parent cannot be reached from the child. */
+    bool live = conn->state == IPC__CONN_LIVE && !conn->connecting && conn->control >= 0 &&
+                conn->address.scheme != IPC__SCHEME_INPROC;
     if ((!live && conn->state != IPC__CONN_FORKED) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return;
@@ -114,7 +116,9 @@ static void after_in_parent(void)
 
 static void forget_parent(void)
 {
-    *marker = 1;
+    if (marker) {
+        *marker = 1;
+    }
     ipc__conns_reinit();
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
         ipc__conn_forked(conn);

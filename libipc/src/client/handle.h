@@ -31,10 +31,12 @@ typedef struct ipc__prefetch {
     uint64_t received; /* position of the last delivery */
     uint64_t taken;    /* position of the last one taken */
     uint64_t reported; /* of that, what the hub was told */
+    uint64_t flowed;   /* and by the last FLOW */
     uint32_t window;
     uint64_t reported_at;
     uint64_t last_get;
     unsigned getters; /* threads that wait for a delivery */
+    bool telling;     /* the library's thread will report */
     bool demand;      /* the hub knows that we want some */
     bool polling;     /* a thread asks the hub whether there is anything */
     bool fenced;      /* deliveries are void until REVOKE */
@@ -44,8 +46,8 @@ typedef struct ipc__prefetch {
 struct ipc__handle {
     ipc_conn *conn; /* a reference */
     const char *type;
-    char *name;      /* NULL: none */
-    ipc__buf open;   /* the options as packed for OPEN */
+    char *name;    /* NULL: none */
+    ipc__buf open; /* the options as packed for OPEN */
     ipc_open_mode mode;
     uint32_t id;
     unsigned generation;
@@ -56,7 +58,7 @@ struct ipc__handle {
     bool bounded;   /* puts need credits */
     uint64_t credits;
     uint64_t credits_until;
-    ipc_err end; /* nothing more will come, and why */
+    ipc_err end;    /* nothing more will come, and why */
     ipc_err failed; /* an earlier put's error: sticky until it is returned */
     uint64_t fail_count;
     uint64_t fail_first;
@@ -70,9 +72,9 @@ struct ipc__handle {
 
 /* Where an object is found. */
 typedef struct ipc__where {
-    const char *name;    /* a name; or */
-    ipc__bytes pin;      /* a pin; or */
-    uint32_t sibling;    /* another handle's number; or none of them: a new object without a name */
+    const char *name; /* a name; or */
+    ipc__bytes pin;   /* a pin; or */
+    uint32_t sibling; /* another handle's number; or none of them: a new object without a name */
 } ipc__where;
 
 /*
@@ -87,6 +89,9 @@ ipc_err ipc__handle_enter(ipc__handle *handle);
 
 /* End a call: unlocks. Returns err, for the caller's return. */
 ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err);
+
+/* After a wait: whether the handle was closed, or its session ended. IPC_OK, IPC_ECLOSED, IPC_ELOST. */
+ipc_err ipc__handle_gone(const ipc__handle *handle);
 
 /* Close; then, when no call is inside, what it holds is freed. Idempotent. */
 void ipc__handle_close(ipc__handle *handle);

@@ -55,8 +55,10 @@ static ipc_err find_program(char *out, size_t size)
             return IPC_OK;
         }
     }
-    return ipc__fail(IPC_EHUBPROG, "the hub program was found neither at %s nor at %s nor at %s; install libipc, or set "
-                     "LIBIPC_HUB to it", places[0], places[1], places[2]);
+    return ipc__fail(IPC_EHUBPROG,
+                     "the hub program was found neither at %s nor at %s nor at %s; install libipc, or set "
+                     "LIBIPC_HUB to it",
+                     places[0], places[1], places[2]);
 }
 
 /* ---- running it ---- */
@@ -108,10 +110,12 @@ static ipc_err read_report(int report, uint64_t deadline, const char *program)
     if (strncmp(line, "ready ", 6) == 0) {
         return IPC_OK;
     }
-    int code;
-    int words;
-    if (sscanf(line, "error %d %n", &code, &words) == 1 && code < 0) {
-        return ipc__fail((ipc_err)code, "%s", line + words);
+    if (strncmp(line, "error ", 6) == 0) {
+        char *words;
+        long code = strtol(line + 6, &words, 10);
+        if (code < 0 && ipc_err_name((ipc_err)code)) {
+            return ipc__fail((ipc_err)code, "%s", words + strspn(words, " "));
+        }
     }
     return ipc__fail(IPC_EHUBPROG, "%s ended without a word; is it the hub program of this libipc?", program);
 }

@@ -6,6 +6,7 @@
 #include "util/error.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 /* ---- blocks around messages ---- */
 
@@ -39,6 +40,7 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg)
 struct room {
     ipc_conn *conn;
     uint64_t length;
+    ipc__pending ping;
 };
 
 static bool has_room(void *arg)
@@ -48,22 +50,35 @@ static bool has_room(void *arg)
     return on_the_way == 0 || on_the_way + room->length <= room->conn->welcome.window;
 }
 
+static bool has_news(void *arg)
+{
+    return has_room(arg) || ((struct room *)arg)->ping.done;
+}
+
 static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t deadline)
 {
-    struct room room = {handle->conn, length};
-    if (has_room(&room)) {
-        return IPC_OK;
+    struct room room = {.conn = handle->conn, .length = length};
+    ipc_err err = IPC_OK;
+    while (!err && !has_room(&room)) {
+        /* A ping's answer brings the count, however little is on the way; others may put meanwhile. */
+        ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+        ipc__pending_add(handle->conn, &room.ping);
+        err = ipc__conn_wait(handle->conn, has_news, &room, deadline);
+        if (!room.ping.done) {
+            DL_DELETE(handle->conn->pending, &room.ping);
+        } else if (!err && room.ping.err) {
+            err = room.ping.err == IPC_ELOST ? ipc__conn_lost(handle->conn) : ipc__fail_plain(room.ping.err);
+        }
+        ipc__buf_free(&room.ping.reply);
     }
-    ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0); /* its answer brings the count, however little is on the way */
-    ipc_err err = ipc__conn_wait(handle->conn, has_room, &room, deadline);
     return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
 }
 
 /* ---- putting ---- */
 
-static bool take_credit(ipc__handle *handle, uint64_t now)
+static bool take_credit(ipc__handle *handle)
 {
-    if (handle->credits == 0 || now >= handle->credits_until) {
+    if (handle->credits == 0 || ipc__now_coarse() + IPC__COARSE_LAG_US >= handle->credits_until) {
         handle->credits = 0;
         return false;
     }
@@ -83,7 +98,7 @@ static bool write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__blo
     return false;
 }
 
-static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t now)
+static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block)
 {
     ipc_conn *conn = handle->conn;
     size_t start = conn->out.ops.length;
@@ -91,7 +106,7 @@ static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *
     if (!write_value(conn, start, value, block)) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    ipc__conn_post(conn, now);
+    ipc__conn_post(conn);
     return IPC_OK;
 }
 
@@ -117,14 +132,14 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64
         return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %llu", value.length,
                          (unsigned long long)conn->welcome.max_message);
     }
-    uint64_t now = ipc__now();
-    uint64_t deadline = ipc__deadline(now, timeout_ms);
+    uint64_t deadline = timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
     ipc_err err = wait_for_room(handle, value.length, deadline);
+    err = err ? err : ipc__handle_gone(handle); /* the lock was let go */
     if (err) {
         return err;
     }
-    if (!handle->bounded || take_credit(handle, now)) {
-        return put_pipelined(handle, value, block, now);
+    if (!handle->bounded || take_credit(handle)) {
+        return put_pipelined(handle, value, block);
     }
     return put_asking(handle, value, block, deadline);
 }

@@ -10,8 +10,11 @@
 #include <utlist.h>
 
 enum {
-    IDLE_US = 100,              /* who has sent nothing for so long sends at once */
-    LATE_MS = 2000,             /* a hub that keeps a timeout may be so much late */
+    IDLE_US = 30,           /* who has sent nothing for so long sends at once */
+    BUSY_STARTS = 16,       /* operations between two sends that are worth gathering */
+    BUSY_STAYS = 256,       /* and how many a millisecond must then bring */
+    BUSY_BYTES = 32 * 1024, /* or bytes */
+    LATE_MS = 2000,         /* a hub that keeps a timeout may be so much late */
 };
 
 msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsigned fields)
@@ -21,19 +24,30 @@ msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsign
     return packer;
 }
 
+static bool send_outbox(ipc_conn *conn)
+{
+    uint64_t burst = conn->seq - conn->flushed_seq;
+    conn->busy = conn->out.ops.length > BUSY_BYTES || burst >= (conn->busy ? BUSY_STAYS : BUSY_STARTS);
+    conn->flushed_seq = conn->seq;
+    conn->flushed_at = conn->active_at = ipc__now();
+    conn->waiting_out = false;
+    return conn->link->ops->send(conn->link, &conn->header, &conn->out);
+}
+
 void ipc__conn_flush(ipc_conn *conn)
 {
-    if (ipc__outbox_empty(&conn->out) || conn->state != IPC__CONN_LIVE) {
-        return;
+    bool any = false;
+    /* What comes meanwhile may have to be answered. */
+    while (!ipc__outbox_empty(&conn->out) && conn->state == IPC__CONN_LIVE) {
+        if (!send_outbox(conn)) {
+            ipc__outbox_reset(&conn->out);
+            ipc__conn_lose(conn, IPC_ELOST);
+            return;
+        }
+        /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
+        any = (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) || any;
     }
-    conn->flushed_at = ipc__now();
-    if (!conn->link->ops->send(conn->link, &conn->header, &conn->out)) {
-        ipc__outbox_reset(&conn->out);
-        ipc__conn_lose(conn, IPC_ELOST);
-        return;
-    }
-    /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
-    if (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) {
+    if (any) {
         ipc__conn_wake(conn);
     }
 }
@@ -52,19 +66,25 @@ void ipc__conn_kick(ipc_conn *conn)
     }
 }
 
-void ipc__conn_post(ipc_conn *conn, uint64_t now)
+void ipc__conn_post(ipc_conn *conn)
 {
-    conn->active_at = now;
-    if (ipc__outbox_full(&conn->out) || now - conn->flushed_at > IDLE_US) {
+    if (ipc__outbox_full(&conn->out)) {
         ipc__conn_flush(conn);
-    } else {
+    } else if (!conn->waiting_out) {
+        uint64_t now = ipc__now();
+        if (now - conn->flushed_at > IDLE_US) {
+            ipc__conn_flush(conn);
+            return;
+        }
+        conn->active_at = now;
+        conn->waiting_out = true;
         ipc__conn_kick(conn);
     }
 }
 
 /* ---- requests ---- */
 
-static bool is_done(void *pending)
+bool ipc__pending_done(void *pending)
 {
     return ((ipc__pending *)pending)->done;
 }
@@ -85,19 +105,37 @@ void ipc__pendings_end(ipc_conn *conn, ipc_err err)
     }
 }
 
+/* The reply's error, in its words. */
+static ipc_err answer(const ipc_conn *conn, const ipc__pending *pending)
+{
+    if (pending->err && pending->reply.length) {
+        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
+    }
+    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
+}
+
 /* The caller gives up waiting: the hub's answer decides what became of the request. */
 static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
 {
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_CANCEL, 0, 1);
     msgpack_pack_uint64(&packer, pending->seq);
-    const ipc_wait_hooks *hooks = ipc_set_wait_hooks(NULL); /* nothing interrupts this wait: it is short */
-    ipc_err err = ipc__conn_wait(conn, is_done, pending, ipc__deadline(ipc__now(), LATE_MS));
-    ipc_set_wait_hooks(hooks);
+    ipc_err err = ipc__conn_wait_deaf(conn, ipc__pending_done, pending, ipc__deadline(ipc__now(), LATE_MS));
     if (err == IPC_ETIMEOUT) {
         ipc__conn_lose(conn, IPC_ELOST);
         return ipc__fail(IPC_ELOST, "the hub does not answer; the session with it is given up");
     }
     return err == IPC_OK && pending->err == IPC_EINTR ? why : err;
+}
+
+ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    ipc__pending_add(conn, pending);
+    ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, deadline);
+    if (!pending->done) {
+        DL_DELETE(conn->pending, pending);
+        return err;
+    }
+    return answer(conn, pending);
 }
 
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
@@ -110,18 +148,12 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
         return ipc__fail_plain(IPC_ENOMEM);
     }
     uint64_t late = deadline == IPC__NEVER ? IPC__NEVER : deadline + (uint64_t)LATE_MS * IPC__US_PER_MS;
-    ipc_err err = ipc__conn_wait(conn, is_done, pending, late);
+    ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, late);
     if (err == IPC_EINTR || err == IPC_ETIMEOUT) {
         err = cancel(conn, pending, err);
     }
     if (!pending->done) {
         DL_DELETE(conn->pending, pending);
     }
-    if (err) {
-        return err;
-    }
-    if (pending->err && pending->reply.length) {
-        return ipc__fail(pending->err, "%.*s", (int)pending->reply.length, (const char *)pending->reply.data);
-    }
-    return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
+    return err ? err : answer(conn, pending);
 }

@@ -70,7 +70,7 @@ static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint32(&packer, window);
     msgpack_pack_int64(&packer, wait_ms);
-    in->reported = in->taken;
+    in->reported = in->flowed = in->taken;
     in->reported_at = ipc__now();
     in->demand = wait_ms != 0;
 }
@@ -104,7 +104,7 @@ static void give_back(ipc__handle *handle, uint32_t keep)
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_RECALLED, handle->id, 2);
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint64(&packer, first);
-    in->reported = in->taken;
+    in->reported = in->flowed = in->taken;
     if (first) {
         in->fenced = true;
         in->demand = false; /* REVOKE voids it; who waits then asks again */
@@ -143,8 +143,8 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         .attempt = attempt,
         .seq = head->seq,
         .position = in->received,
-        .valid_until = now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US -
-                       conn->clock_offset,
+        .valid_until =
+            now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US - conn->clock_offset,
     };
     in->bytes += value.length;
     in->mean = (uint32_t)((7 * (uint64_t)in->mean + value.length) / 8);
@@ -178,7 +178,8 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand) ||
+           handle->generation != handle->conn->generation;
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */
@@ -191,19 +192,21 @@ static void adapt(ipc__prefetch *in, uint64_t waited, uint64_t now)
     }
 }
 
-static void report_taken(ipc__handle *handle, uint64_t waited, uint64_t now)
+/* Tell when half the window is used up, or after a pause; the library's thread tells the rest. */
+static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
 {
     ipc__prefetch *in = &handle->in;
-    uint64_t unreported = in->taken - in->reported;
-    if (unreported * 2 >= window_of(in)) {
-        adapt(in, waited, now);
+    if ((in->taken - in->flowed) * 2 >= window_of(in)) {
+        uint64_t now = ipc__now();
+        adapt(in, now > arrived ? now - arrived : 0, now);
         report(handle, true);
-        ipc__conn_post(handle->conn, now);
-    } else if (now - in->reported_at > IDLE_US) {
+        ipc__conn_post(handle->conn);
+    } else if (coarse > in->reported_at + IDLE_US) {
         report(handle, in->demand);
-        ipc__conn_post(handle->conn, now);
-    } else {
-        handle->conn->active_at = now;
+        ipc__conn_post(handle->conn);
+    } else if (!in->telling) {
+        in->telling = true;
+        handle->conn->active_at = ipc__now();
         ipc__conn_kick(handle->conn);
     }
 }
@@ -237,11 +240,11 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
     if (in->count == 0) {
         return IPC_EEMPTY;
     }
-    uint64_t now = ipc__now();
+    uint64_t coarse = ipc__now_coarse();
     ipc__entry *entry = entry_at(in, 0);
-    if (now >= entry->valid_until) {
+    if (coarse + IPC__COARSE_LAG_US >= entry->valid_until && ipc__now() >= entry->valid_until) {
         give_back(handle, 0);
-        ipc__conn_post(handle->conn, now);
+        ipc__conn_post(handle->conn);
         return IPC_EEMPTY;
     }
     ipc_msg *msg = message_of(entry);
@@ -253,13 +256,13 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
     msg->position = entry->position;
     msg->attempt = entry->attempt;
     in->taken = entry->position;
-    in->last_get = now;
+    in->last_get = coarse;
     in->bytes -= entry->length;
     uint64_t arrived = entry->valid_until - handle->conn->welcome.validity_us;
     ipc__block_unref(entry->block);
     in->head = (in->head + 1) & (in->capacity - 1);
     in->count--;
-    report_taken(handle, now > arrived ? now - arrived : 0, now);
+    report_taken(handle, arrived, coarse);
     *item = msg;
     return IPC_OK;
 }
@@ -296,10 +299,8 @@ static ipc_err poll_hub(ipc__handle *handle)
 /* Errors that stand before anything else: of the handle, or of an earlier put. */
 static ipc_err standing(ipc__handle *handle)
 {
-    if (handle->closed) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    return handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+    ipc_err err = ipc__handle_gone(handle);
+    return err ? err : handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
 }
 
 /* Wait for a delivery to be there. */
@@ -307,24 +308,19 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    bool polled = false;
     for (;;) {
         ipc_err err = standing(handle);
         if (err || in->count) {
             return err;
         }
         if (timeout_ms == 0 && !in->fenced) {
-            if (polled) {
-                return ipc__fail_plain(IPC_EEMPTY);
-            }
+            /* Whatever it says, look again: a delivery may be recalled before it is seen, or taken by another thread. */
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
-            polled = err == IPC_OK && in->count == 0 && !in->fenced;
             err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
         } else {
             ask(handle);
             in->getters++;
-            err = ipc__conn_wait(handle->conn, stirs, handle,
-                                 in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
+            err = ipc__conn_wait(handle->conn, stirs, handle, in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
             in->getters--;
         }
         if (err) {
@@ -362,7 +358,8 @@ uint64_t ipc__take_maintain(ipc__handle *handle, uint64_t now)
     if (in->count && now >= entry_at(in, 0)->valid_until) {
         give_back(handle, 0);
     }
-    bool wants = in->getters || now - in->last_get < WANTS_US;
+    in->telling = false;
+    bool wants = in->getters || now < in->last_get + WANTS_US;
     if ((in->demand && !wants) || (in->taken != in->reported && now - in->reported_at >= IDLE_US)) {
         report(handle, in->demand && wants);
     }

@@ -14,9 +14,10 @@
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
-    LINGER_US = 3000,        /* the library's thread leaves driving to callers for so long after one did */
-    TICK_US = 1000,          /* how often it looks meanwhile */
-    PING_SHARE = 3,          /* pings in a remote session's time of silence */
+    LINGER_US =
+        8000, /* (more than the coarse clock may lag) the library's thread leaves driving to callers for so long after one did */
+    TICK_US = 1000, /* how often it looks meanwhile */
+    PING_SHARE = 3, /* pings in a remote session's time of silence */
     THREAD_STACK = 256 * 1024,
 };
 
@@ -156,9 +157,23 @@ ipc_err ipc__conn_lost(const ipc_conn *conn)
                      conn->address.text);
 }
 
+void ipc__conn_await_change(ipc_conn *conn)
+{
+    conn->followers++;
+    ipc__sleep_begin();
+    pthread_cond_wait(&conn->changed, &conn->lock);
+    conn->followers--;
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+    if (!conn->driving) {
+        ipc__conn_kick(conn); /* it was counted as one who would */
+    }
+}
+
 static ipc_err ended(const ipc_conn *conn, unsigned generation)
 {
-    if (conn->state == IPC__CONN_CLOSED) {
+    if (conn->state == IPC__CONN_CLOSED || (conn->state == IPC__CONN_LOST && conn->closing)) {
         return ipc__fail_plain(IPC_ECLOSED);
     }
     if (conn->state != IPC__CONN_LIVE || conn->generation != generation) {
@@ -224,6 +239,17 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
     } else if (!conn->driving) {
         ipc__conn_kick(conn);
     }
+    return err;
+}
+
+ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    const ipc_wait_hooks *heard = hooks;
+    ipc_wait_hooks deaf = heard ? *heard : (ipc_wait_hooks){0};
+    deaf.interrupted = NULL;
+    hooks = heard ? &deaf : NULL;
+    ipc_err err = ipc__conn_wait(conn, done, arg, deadline);
+    hooks = heard;
     return err;
 }
 
@@ -317,7 +343,7 @@ static void *thread_main(void *self)
                 ipc__conn_wake(conn);
             }
             uint64_t tick = now + TICK_US;
-            conn->kicked = true; /* it looks soon anyway */
+            conn->kicked = conn->busy; /* what gathers until the next look may wait for it, or not */
             park(conn, due < tick ? due : tick);
         } else if (conn->driving) {
             park(conn, due);

@@ -140,8 +140,14 @@ static ipc_err reopen(ipc__handle *handle)
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
     }
+    unsigned before = handle->generation;
+    ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
-    if (!err) {
+    if (err) {
+        handle->generation = before; /* of no session that lives */
+        pthread_cond_broadcast(&handle->conn->changed);
+        ipc__conn_wake(handle->conn);
+    } else {
         handle->told_lost = false;
         handle->end = IPC_OK;
         handle->failed = IPC_OK;
@@ -191,6 +197,15 @@ ipc_err ipc__handle_enter(ipc__handle *handle)
     return err ? ipc__handle_leave(handle, err) : IPC_OK;
 }
 
+ipc_err ipc__handle_gone(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    return conn->state != IPC__CONN_LIVE || handle->generation != conn->generation ? ipc__conn_lost(conn) : IPC_OK;
+}
+
 ipc_err ipc__handle_leave(ipc__handle *handle, ipc_err err)
 {
     ipc_conn *conn = handle->conn;
@@ -220,7 +235,7 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
     }
     ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
     ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
+    err = ipc__conn_ask(handle->conn, &pending, ipc__deadline(ipc__now(), timeout_ms));
     ipc__buf_free(&pending.reply);
     if (!err && handle->failed) {
         err = deferred(handle);
@@ -294,9 +309,7 @@ ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **con
         return ipc__fail(IPC_ETYPE, "the ticket is for a %.*s, not a %s", (int)kind.length, (const char *)kind.data,
                          type);
     }
-    *name = named.kind == IPC_KIND_STR
-                ? strndup(named.as.bytes.data, named.as.bytes.length)
-                : NULL;
+    *name = named.kind == IPC_KIND_STR ? strndup(named.as.bytes.data, named.as.bytes.length) : NULL;
     if (*conn) {
         ipc__conn_ref(*conn);
         return IPC_OK;
@@ -348,9 +361,7 @@ void ipc__handle_fini(ipc__handle *handle)
     ipc__handle_close(handle);
     pthread_mutex_lock(&conn->lock);
     while (handle->users) {
-        conn->followers++;
-        pthread_cond_wait(&conn->changed, &conn->lock);
-        conn->followers--;
+        ipc__conn_await_change(conn);
     }
     pthread_mutex_unlock(&conn->lock);
     free(handle->name);

@@ -72,8 +72,7 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
     if (!pipe) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    pack_options(&pipe->base.open, options ? options->end : IPC_PIPE_ANY, options != NULL,
-                 options && options->simplex);
+    pack_options(&pipe->base.open, options ? options->end : IPC_PIPE_ANY, options != NULL, options && options->simplex);
     ipc__buf reply;
     ipc_err err = ipc__handle_open(&pipe->base, conn, "pipe", where, mode, &reply);
     if (err) {
@@ -81,6 +80,16 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
         return err;
     }
     err = read_reply(pipe, &reply);
+    if (!err) {
+        /* Whoever comes first after a loss must not take the other's end. */
+        ipc__buf again = {0};
+        pack_options(&again, pipe->end, true, pipe->simplex);
+        pthread_mutex_lock(&conn->lock);
+        ipc__buf_free(&pipe->base.open);
+        pipe->base.open = again;
+        pthread_mutex_unlock(&conn->lock);
+        err = again.failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
+    }
     if (err) {
         ipc_pipe_free(pipe);
         return err;
@@ -93,7 +102,7 @@ ipc_err ipc_pipe_open(ipc_pipe **out, ipc_conn *conn, const char *name, const ip
 {
     if (!out || !name) {
         return ipc__fail(IPC_EINVAL, "a pipe's end is opened by name, into a place for it; ipc_pipe_pair() makes one "
-                         "without a name");
+                                     "without a name");
     }
     *out = NULL;
     ipc_pipe_options options;

@@ -254,7 +254,7 @@ static void settle(ipc_queue *queue, ipc__op op, uint64_t seq, uint64_t position
     msgpack_pack_uint64(&packer, position);
     msgpack_pack_uint32(&packer, attempt);
     in->reported = position > in->reported ? position : in->reported;
-    ipc__conn_post(conn, ipc__now());
+    ipc__conn_post(conn);
 }
 
 static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)

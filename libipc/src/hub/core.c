@@ -88,8 +88,7 @@ static ipc_err copy_holds(ipc__session *session, const ipc__session *parent, ipc
             return IPC_EPROTO;
         }
         /* One that was deleted meanwhile is none of the child's either. */
-        if (id < parent->hold_capacity && parent->holds[id] &&
-            !(id < session->hold_capacity && session->holds[id])) {
+        if (id < parent->hold_capacity && parent->holds[id] && !(id < session->hold_capacity && session->holds[id])) {
             ipc_err err = ipc__hold_copy(session, id, parent->holds[id]);
             if (err) {
                 return err;
@@ -276,8 +275,8 @@ ipc_err ipc__core_input(ipc__session *session, ipc__envelope *envelope, uint64_t
         if (!ipc__envelope_next(envelope, &head)) {
             return IPC_EPROTO;
         }
-        ipc_err err = head.op >= IPC__OP_OBJECT ? object_op(session, &head, envelope)
-                                                : session_op(session, &head, envelope);
+        ipc_err err =
+            head.op >= IPC__OP_OBJECT ? object_op(session, &head, envelope) : session_op(session, &head, envelope);
         if (err == IPC_EPROTO || err == IPC_ECLOSED) {
             return err;
         }

@@ -84,6 +84,7 @@ struct ipc__hold {
     ipc__object *object;
     ipc__session *session;
     uint32_t id;
+    bool ended;             /* it is being taken away: nothing more is sent to it */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
@@ -91,13 +92,13 @@ struct ipc__hold {
 struct ipc__call {
     ipc__timer timer;
     ipc__core *core;
-    ipc__hold *hold;   /* NULL: gone, and a parked put is left */
+    ipc__hold *hold;     /* NULL: gone, and a parked put is left */
     uint64_t session_id; /* whose it is, or was */
-    uint64_t seq;      /* 0: nobody waits for an answer (a parked PUT) */
-    ipc_err late;      /* the answer at the timeout */
-    ipc__call **queue; /* the list that it waits in */
-    ipc__item *item;   /* owned: what a put brings */
-    ipc__call **slot;  /* where else it is known, to be cleared with it; or NULL */
+    uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
+    ipc_err late;        /* the answer at the timeout */
+    ipc__call **queue;   /* the list that it waits in */
+    ipc__item *item;     /* owned: what a put brings */
+    ipc__call **slot;    /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
 };
@@ -131,10 +132,16 @@ struct ipc__session {
     ipc__call *calls;
     ipc__pin *pins;
     ipc__lease *leases;
-    bool ending; /* it takes no deliveries any more */
+    bool ending;    /* nothing more is sent to it */
     uint64_t acked; /* put bytes taken in: the byte window */
     ipc__session *prev, *next;
 };
+
+/* Whether anything may still be sent to a hold. */
+static inline bool ipc__hold_alive(const ipc__hold *hold)
+{
+    return hold->session && !hold->ended && !hold->session->ending;
+}
 
 struct ipc__core {
     ipc_hub_options options;
@@ -148,7 +155,7 @@ struct ipc__core {
     uint32_t object_count;
     ipc__pin *pins;
     uint64_t next_id;
-    uint64_t memory; /* bytes of items held */
+    uint64_t memory;   /* bytes of items held */
     uint64_t rejected; /* sessions that were dropped for what they sent */
     ipc__buf scratch;
 };

@@ -38,7 +38,7 @@ static ipc_err check_options(const ipc_hub_options *given, ipc_hub_options *opti
     if (options->max_sessions == 0 || options->max_objects == 0 || options->max_message == 0 ||
         options->session_timeout_ms <= 0 || (unsigned)options->life > IPC_HUB_PRIVATE) {
         return ipc__fail(IPC_EINVAL, "a hub needs room for one session, object and byte, a session timeout above 0 and "
-                         "a life that ipc_hub_life names");
+                                     "a life that ipc_hub_life names");
     }
     return IPC_OK;
 }
@@ -47,7 +47,8 @@ static ipc_err open_hub(ipc_hub *hub, const char *address, const ipc_hub_options
 {
     ipc_hub_options options;
     if (!address || !*address) {
-        return ipc__fail(IPC_EINVAL, "a hub needs an address: a name, ipc:///path, tcp://127.0.0.1:port or inproc://name");
+        return ipc__fail(IPC_EINVAL,
+                         "a hub needs an address: a name, ipc:///path, tcp://127.0.0.1:port or inproc://name");
     }
     ipc_err err = check_options(given, &options);
     err = err ? err : ipc__address_parse(&hub->address, address);

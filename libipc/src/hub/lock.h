@@ -8,7 +8,7 @@
 #include <ipc/error.h>
 
 typedef struct ipc__lock {
-    int fd;     /* -1: not held */
+    int fd; /* -1: not held */
     char *path;
     struct ipc__lock *prev, *next; /* this process's */
 } ipc__lock;

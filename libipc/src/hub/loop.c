@@ -23,10 +23,10 @@
 
 enum {
     EVENTS_AT_ONCE = 64,
-    ENVELOPES_AT_ONCE = 256,       /* between two looks at the control sockets */
+    ENVELOPES_AT_ONCE = 256,             /* between two looks at the control sockets */
     FIRST_SESSION_US = 10 * 1000 * 1000, /* how long a hub that was started for somebody waits for them */
-    LATE_US = 500 * 1000,          /* a loop that comes so late was stopped: its peers could not act */
-    PRIVATE_GRACE_US = 200 * 1000, /* children that were spawned may still come */
+    LATE_US = 500 * 1000,                /* a loop that comes so late was stopped: its peers could not act */
+    PRIVATE_GRACE_US = 200 * 1000,       /* children that were spawned may still come */
 };
 
 /* What epoll's events mean, beside peers. */

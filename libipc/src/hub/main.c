@@ -85,8 +85,10 @@ static void raise_limit(ipc_hub_options *options)
 static int parse(int argc, char **argv, const char **address, ipc_hub_options *options)
 {
     static const struct option longs[] = {
-        {"address", required_argument, NULL, 'a'}, {"private", no_argument, NULL, 'p'},
-        {"grace", required_argument, NULL, 'g'},   {"help", no_argument, NULL, 'h'},
+        {"address", required_argument, NULL, 'a'},
+        {"private", no_argument, NULL, 'p'},
+        {"grace", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;

@@ -127,6 +127,13 @@ void ipc__peers_reap(ipc__hubside *side)
 
 void ipc__peers_end(ipc__hubside *side)
 {
+    ipc__peer *peer;
+    DL_FOREACH(side->peers, peer)
+    {
+        if (peer->control < 0 && peer->zmq.id.length) { /* without a lifeline it would learn it late */
+            ipc__zmq_hub_stranger(side->zmq, &peer->zmq.id, ipc__now());
+        }
+    }
     while (side->peers) {
         ipc__peer_end(side->peers, IPC__END_CLEAN);
     }
@@ -148,8 +155,8 @@ void ipc__peer_reject(ipc__peer *peer)
 {
     peer->side->core.rejected++;
     ipc__log(IPC_LOG_WARN, "session %llu (%s, pid %lld) broke the protocol and is dropped",
-             (unsigned long long)(peer->session ? peer->session->id : 0),
-             peer->session ? peer->session->program : "?", (long long)peer->pid);
+             (unsigned long long)(peer->session ? peer->session->id : 0), peer->session ? peer->session->program : "?",
+             (long long)peer->pid);
     ipc__peer_end(peer, IPC__END_CRASH);
 }
 
@@ -246,8 +253,10 @@ static ipc_err greet(ipc__peer *peer, ipc_cursor *at)
         return ipc__fail(IPC_EPROTO, "that is no HELLO of this protocol");
     }
     if (version != IPC__PROTOCOL_VERSION) {
-        return ipc__fail(IPC_EPROTO, "the client speaks version %llu of the protocol and this hub %d; use the same "
-                         "libipc on both sides", (unsigned long long)version, IPC__PROTOCOL_VERSION);
+        return ipc__fail(IPC_EPROTO,
+                         "the client speaks version %llu of the protocol and this hub %d; use the same "
+                         "libipc on both sides",
+                         (unsigned long long)version, IPC__PROTOCOL_VERSION);
     }
     return ipc__core_session(&peer->side->core, &ipc__zmq_lane, &peer->zmq, &who, &peer->session);
 }
@@ -345,8 +354,7 @@ static ipc__peer *bind_local(ipc__hubside *side, const ipc__zmq_id *id, const ip
     return peer;
 }
 
-static ipc__peer *bind_remote(ipc__hubside *side, const ipc__zmq_id *id, const ipc__head *head,
-                              ipc__envelope *envelope)
+static ipc__peer *bind_remote(ipc__hubside *side, const ipc__zmq_id *id, const ipc__head *head, ipc__envelope *envelope)
 {
     ipc__peer *peer = side->address->scheme == IPC__SCHEME_TCP && head->fields == 3 ? peer_alloc(side, -1) : NULL;
     if (!peer) {

@@ -140,6 +140,7 @@ ipc_err ipc__hold_copy(ipc__session *session, uint32_t id, const ipc__hold *twin
 void ipc__hold_end(ipc__hold *hold, ipc__end end)
 {
     ipc__object *object = hold->object;
+    hold->ended = true;
     if (hold->session) {
         ipc__calls_drop(hold);
         hold->session->holds[hold->id] = NULL;
@@ -172,8 +173,8 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
     if (name.length == 0 || name.length > IPC__NAME_MAX) {
         return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
     }
-    if (ipc__utf8_span(name.data, name.length) != name.length) {
-        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+    if (ipc__utf8_span(name.data, name.length) != name.length || memchr(name.data, 0, name.length)) {
+        return ipc__fail(IPC_EINVAL, "a name must be UTF-8, without a NUL");
     }
     int shown = (int)name.length;
     ipc__object *object;
@@ -216,8 +217,7 @@ static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const i
 }
 
 /* The object of another handle of the same session. */
-static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle,
-                            ipc__object **out)
+static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle, ipc__object **out)
 {
     if (handle <= 0 || handle >= session->hold_capacity || !session->holds[handle]) {
         return ipc__fail_plain(IPC_EDELETED);

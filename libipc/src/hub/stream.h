@@ -32,6 +32,8 @@ static inline ipc__block *ipc__item_block(const ipc__item *item)
     return item->in_block ? item->bytes.block : NULL;
 }
 
+enum { IPC__VALIDITY_TICKS = 6 };
+
 /* What a consumer has. */
 typedef struct ipc__sub {
     struct ipc__stream *stream;
@@ -45,9 +47,9 @@ typedef struct ipc__sub {
     uint64_t demand_until;
     bool recalling; /* it was asked to give back, and has not answered */
     bool in_ring;
-    ipc__call *poll;       /* a POLL that waits */
-    ipc__timer validity;   /* takes back what a stopped client keeps */
-    uint64_t validity_mark; /* up to this position, when it fires */
+    ipc__call *poll;                        /* a POLL that waits */
+    ipc__timer validity;                    /* takes back what a stopped client keeps */
+    uint64_t marks[IPC__VALIDITY_TICKS];    /* the last position at each of its latest ticks */
     struct ipc__sub *ring_prev, *ring_next; /* consumers with demand */
     struct ipc__sub *prev, *next;           /* all consumers */
 } ipc__sub;
@@ -74,8 +76,8 @@ typedef struct ipc__stream_ops {
 typedef struct ipc__stream {
     const ipc__stream_ops *ops;
     ipc__object *object;
-    uint64_t maxsize;  /* 0: none */
-    ipc__item *ready;  /* oldest first */
+    uint64_t maxsize; /* 0: none */
+    ipc__item *ready; /* oldest first */
     uint64_t ready_count;
     uint64_t untaken; /* delivered and not known to be taken */
     uint64_t credits; /* of all sources */
@@ -109,6 +111,9 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request);
 /* Everything up to the position is taken. False: it was never delivered. */
 bool ipc__stream_take(ipc__sub *sub, uint64_t position);
 
+/* Let waiting puts in, as far as there is room. */
+void ipc__stream_admit(ipc__stream *stream);
+
 /* Move what can move: waiting puts in, ready items out. After anything changed. */
 void ipc__stream_pump(ipc__stream *stream);
 
@@ -119,8 +124,8 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item);
 uint64_t ipc__stream_size(const ipc__stream *stream);
 bool ipc__stream_room(const ipc__stream *stream);
 
-/* A new item with a copy of, or a reference to, the value. NULL: out of memory. */
-ipc__item *ipc__item_new(ipc__bytes value, ipc__block *block);
+/* A new item with a copy of, or a reference to, the value, counted in the core's memory. NULL: out of memory. */
+ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block);
 void ipc__item_free(ipc__core *core, ipc__item *item);
 
 #endif

@@ -30,7 +30,11 @@ static bool link_readable(ipc__link *base)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(((zmq_link *)base)->dealer, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    int result;
+    do {
+        result = zmq_getsockopt(((zmq_link *)base)->dealer, ZMQ_EVENTS, &events, &size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 && (events & ZMQ_POLLIN);
 }
 
 static int link_fd(const ipc__link *base)
@@ -83,8 +87,7 @@ ipc_err ipc__zmq_link_open(ipc__link **out, const char *endpoint, uint64_t max_m
     int64_t limit = (int64_t)max_message + 2 * IPC__BATCH_BYTES;
     zmq_setsockopt(link->dealer, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
     size_t size = sizeof link->fd;
-    if (zmq_connect(link->dealer, endpoint) != 0 ||
-        zmq_getsockopt(link->dealer, ZMQ_FD, &link->fd, &size) != 0) {
+    if (zmq_connect(link->dealer, endpoint) != 0 || zmq_getsockopt(link->dealer, ZMQ_FD, &link->fd, &size) != 0) {
         ipc_err err = ipc__fail_errno("cannot connect to %s", endpoint);
         link_close(&link->base);
         return err;

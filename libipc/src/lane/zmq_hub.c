@@ -8,12 +8,14 @@
 #include "lane/zmq_context.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "wire/address.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { LINGER_MS = 200 };
+enum { LINGER_MS = 200, BIND_TRIES = 50, BIND_PAUSE_NS = 5 * 1000 * 1000 };
 
 struct ipc__zmq_hub {
     void *router;
@@ -23,6 +25,7 @@ struct ipc__zmq_hub {
     ipc__zmq_peer *dirty;
     ipc__zmq_peer *dead;
     ipc__buf header;
+    char endpoint[IPC__PATH_MAX + 16];
 };
 
 /* ---- the socket ---- */
@@ -30,6 +33,21 @@ struct ipc__zmq_hub {
 static void set_int(void *socket, int option, int value)
 {
     zmq_setsockopt(socket, option, &value, sizeof value);
+}
+
+/* libzmq lets go of an address some time after its socket was closed: one that was just given up is waited for. */
+static int bind_patiently(void *router, const char *endpoint)
+{
+    for (int tries = 0;; tries++) {
+        if (zmq_bind(router, endpoint) == 0) {
+            return 0;
+        }
+        if (errno != EADDRINUSE || tries == BIND_TRIES) {
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = BIND_PAUSE_NS}, NULL);
+        errno = EADDRINUSE;
+    }
 }
 
 static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint32_t max_message)
@@ -41,13 +59,14 @@ static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint3
     set_int(hub->router, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
     int64_t limit = (int64_t)max_message + 2 * IPC__BATCH_BYTES;
     zmq_setsockopt(hub->router, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
-    if (zmq_bind(hub->router, endpoint) != 0) {
+    if (bind_patiently(hub->router, endpoint) != 0) {
         if (errno == EADDRINUSE) {
             return ipc__fail(IPC_EADDRINUSE, "%s is in use", endpoint);
         }
         return ipc__fail_errno("cannot bind %s", endpoint);
     }
     zmq_getsockopt(hub->router, ZMQ_LAST_ENDPOINT, endpoint, &size);
+    snprintf(hub->endpoint, sizeof hub->endpoint, "%s", endpoint);
     size = sizeof hub->fd;
     zmq_getsockopt(hub->router, ZMQ_FD, &hub->fd, &size);
     return IPC_OK;
@@ -63,8 +82,8 @@ ipc_err ipc__zmq_hub_open(ipc__zmq_hub **out, char *endpoint, size_t size, uint6
     }
     hub->epoch = epoch;
     hub->router = zmq_socket(context, ZMQ_ROUTER);
-    ipc_err err = hub->router ? bind_router(hub, endpoint, size, max_message)
-                              : ipc__fail_errno("cannot make a ZeroMQ socket");
+    ipc_err err =
+        hub->router ? bind_router(hub, endpoint, size, max_message) : ipc__fail_errno("cannot make a ZeroMQ socket");
     if (err) {
         ipc__zmq_hub_close(hub);
         return err;
@@ -79,6 +98,7 @@ void ipc__zmq_hub_close(ipc__zmq_hub *hub)
         return;
     }
     if (hub->router) {
+        zmq_unbind(hub->router, hub->endpoint); /* at once: closing lets go of the address some time later */
         zmq_close(hub->router);
     }
     ipc__zmq_context_release();
@@ -95,7 +115,11 @@ bool ipc__zmq_hub_readable(ipc__zmq_hub *hub)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    int result;
+    do {
+        result = zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 && (events & ZMQ_POLLIN);
 }
 
 /* ---- receiving ---- */

@@ -43,8 +43,10 @@ static ipc_err run_directory(char *out)
         return ipc__fail_errno("cannot look at the run directory %s", out);
     }
     if (!S_ISDIR(st.st_mode) || st.st_uid != getuid() || (st.st_mode & 077)) {
-        return ipc__fail(IPC_EPERM, "the run directory %s must be a directory of yours with mode 0700; remove it, or set "
-                         "XDG_RUNTIME_DIR", out);
+        return ipc__fail(IPC_EPERM,
+                         "the run directory %s must be a directory of yours with mode 0700; remove it, or set "
+                         "XDG_RUNTIME_DIR",
+                         out);
     }
     return IPC_OK;
 }
@@ -117,8 +119,10 @@ static ipc_err parse_tcp(ipc__address *address, const char *text, const char *re
         return ipc__fail(IPC_EADDRESS, "\"%s\" is not tcp://host:port", text);
     }
     if (!is_loopback(rest, (size_t)(colon - rest))) {
-        return ipc__fail(IPC_EPERM, "\"%s\" leaves this host, and there are no keys yet to keep strangers out; use "
-                         "tcp://127.0.0.1:port", text);
+        return ipc__fail(IPC_EPERM,
+                         "\"%s\" leaves this host, and there are no keys yet to keep strangers out; use "
+                         "tcp://127.0.0.1:port",
+                         text);
     }
     snprintf(address->endpoint, sizeof address->endpoint, "%s", text);
     snprintf(address->text, sizeof address->text, "%s", text);
@@ -160,8 +164,10 @@ ipc_err ipc__address_parse(ipc__address *address, const char *text)
         return parse_inproc(address, text, rest);
     }
     if (!is_name(text)) {
-        return ipc__fail(IPC_EADDRESS, "\"%s\" is not an address: a name (letters, digits, . _ -, at most %d), "
-                         "ipc:///path, tcp://127.0.0.1:port or inproc://name", text, NAME_MAX_BYTES);
+        return ipc__fail(IPC_EADDRESS,
+                         "\"%s\" is not an address: a name (letters, digits, . _ -, at most %d), "
+                         "ipc:///path, tcp://127.0.0.1:port or inproc://name",
+                         text, NAME_MAX_BYTES);
     }
     return parse_name(address, text);
 }

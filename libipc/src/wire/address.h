@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/un.h>
 
-enum { IPC__PATH_MAX = sizeof ((struct sockaddr_un *)0)->sun_path };
+enum { IPC__PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path };
 
 typedef enum ipc__scheme {
     IPC__SCHEME_NAME,   /* a hub of the run directory, started when needed */

@@ -77,5 +77,5 @@ bool ipc__read_value(ipc__envelope *envelope, ipc__bytes *value, ipc__block **bl
         return true;
     }
     *block = envelope->frames[0];
-    return ipc__read_bin(&envelope->at, value);
+    return ipc__read_bin(&envelope->at, value) && value->length <= IPC__INLINE_MAX;
 }

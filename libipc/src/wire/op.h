@@ -80,11 +80,11 @@ enum {
     IPC__TOKEN_SIZE = 16,
     IPC__VALIDITY_BYTES_PER_US = 50, /* a large value stays valid longer: by what a slow way needs for it */
     IPC__NAME_MAX = 255,
-    IPC__INLINE_MAX = 64 * 1024,  /* a larger value travels in a frame of its own */
-    IPC__BATCH_BYTES = 64 * 1024, /* an envelope that has so much is sent */
-    IPC__FRAMES_MAX = 64,         /* frames of one envelope */
+    IPC__INLINE_MAX = 64 * 1024,   /* a larger value travels in a frame of its own */
+    IPC__BATCH_BYTES = 256 * 1024, /* an envelope that has so much is sent */
+    IPC__FRAMES_MAX = 64,          /* frames of one envelope */
     IPC__WINDOW = 4 * 1024 * 1024, /* put bytes of one session on their way */
-    IPC__HANDLES_MAX = 1 << 16,   /* handles of one session */
+    IPC__HANDLES_MAX = 1 << 16,    /* handles of one session */
 };
 
 #endif

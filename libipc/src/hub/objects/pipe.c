@@ -56,7 +56,7 @@ static void check_end(struct pipe *pipe, int end)
     DL_FOREACH(pipe->base.holds, base)
     {
         struct pipe_hold *hold = (struct pipe_hold *)base;
-        if (hold->end == end && !hold->ended && base->session && !base->session->ending) {
+        if (hold->end == end && !hold->ended && ipc__hold_alive(base)) {
             hold->ended = true;
             ipc__notify_end(base, IPC_EEOF);
         }
@@ -172,7 +172,9 @@ static ipc_err choose_end(const struct pipe *pipe, uint64_t asked, int *end)
         *end = asked == 1 ? A : B;
     }
     if (gone(&pipe->ends[*end])) {
-        return ipc__fail(IPC_EPIPE, "that end of pipe \"%s\" is gone for good; the pipe begins anew when its other end is gone as well", name);
+        return ipc__fail(
+            IPC_EPIPE,
+            "that end of pipe \"%s\" is gone for good; the pipe begins anew when its other end is gone as well", name);
     }
     return IPC_OK;
 }
@@ -222,6 +224,9 @@ static void pipe_detach(ipc__hold *base, ipc__end end, uint64_t now)
     pipe->ends[hold->end].holders--;
     ipc__source_detach(&hold->source);
     ipc__sub_detach(&hold->sub, end);
+    if (gone(&pipe->ends[hold->end])) {
+        ipc__stream_clear(&pipe->ends[hold->end].in);
+    }
     check_end(pipe, !hold->end);
     check_end(pipe, hold->end);
 }

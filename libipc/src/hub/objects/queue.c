@@ -118,7 +118,8 @@ static void queue_lease_end(ipc__lease *base, ipc__end end)
         ipc__stream_pump(&queue->stream);
         return;
     }
-    ipc__log(IPC_LOG_WARN, "a session ended cleanly with item %llu of queue \"%s\" taken and not done; it stays unfinished",
+    ipc__log(IPC_LOG_WARN,
+             "a session ended cleanly with item %llu of queue \"%s\" taken and not done; it stays unfinished",
              (unsigned long long)((struct lease *)base)->item->seq, queue->base.name ? queue->base.name : "");
 }
 

@@ -1,0 +1,42 @@
+/*
+ * Items: values in the hub's hands, counted against its memory.
+ * Touches the core's count. Not locked: the core's thread.
+ */
+#include "hub/stream.h"
+
+#include <stdlib.h>
+
+static uint64_t item_cost(const ipc__item *item)
+{
+    return sizeof *item + item->length;
+}
+
+ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block)
+{
+    /* a block that holds more than the value would be kept, and read, from its beginning */
+    bool in_block = value.length > IPC__INLINE_MAX && block->data == value.data;
+    size_t tail = in_block || value.length < sizeof(void *) ? sizeof(void *) : value.length;
+    ipc__item *item = malloc(offsetof(ipc__item, bytes) + tail);
+    if (!item) {
+        return NULL;
+    }
+    item->length = (uint32_t)value.length;
+    item->attempt = 1;
+    item->in_block = in_block;
+    if (in_block) {
+        item->bytes.block = ipc__block_ref(block);
+    } else if (value.length) {
+        memcpy((unsigned char *)item + offsetof(ipc__item, bytes), value.data, value.length);
+    }
+    core->memory += item_cost(item);
+    return item;
+}
+
+void ipc__item_free(ipc__core *core, ipc__item *item)
+{
+    core->memory -= item_cost(item);
+    if (item->in_block) {
+        ipc__block_unref(item->bytes.block);
+    }
+    free(item);
+}

@@ -1,0 +1,236 @@
+-- An actor of table.json in Lua: a connection, and the handles and items that its steps name.
+-- Touches the hub at its address.
+-- Locks nothing: a Lua state is one thread's at a time.
+
+local ipc = require "libipc"
+local json = require "dkjson"
+local notation = require "notation"
+
+local PATIENCE_MS = 20000 -- for what must come
+
+local function seconds(step)
+  return (step.timeout_ms or PATIENCE_MS) / 1000
+end
+
+local function name_of(step)
+  return step.name ~= nil and notation.read(step.name) or nil
+end
+
+-- A step's options under the names that Lua has for them.
+local function options(step, names)
+  local chosen = {}
+  for name, here in pairs(names) do
+    chosen[here] = step[name]
+  end
+  return chosen
+end
+
+local QUEUE = {maxsize = "maxsize", mode = "mode"}
+local PIPE = {["end"] = "side", duplex = "duplex", mode = "mode"}
+
+-- Each returns what the library does: a value, or nil, a code and a detail. give and keep say what becomes of it.
+local steps = {}
+
+local function give(value, code)
+  if value == nil then
+    return {fails = code}
+  end
+  return {gives = notation.write(value)}
+end
+
+local function keep(actor, name, thing, code)
+  if thing == nil then
+    return {fails = code}
+  end
+  actor.things[name] = thing
+  return {}
+end
+
+local function succeed(done, code)
+  return done == nil and {fails = code} or {}
+end
+
+-- ---- opening ----
+
+function steps.queue(actor, step)
+  return keep(actor, step.as, actor.conn:Queue(name_of(step), options(step, QUEUE)))
+end
+
+function steps.joinable_queue(actor, step)
+  return keep(actor, step.as, actor.conn:JoinableQueue(name_of(step), options(step, QUEUE)))
+end
+
+function steps.pipe(actor, step)
+  return keep(actor, step.as, actor.conn:Pipe(name_of(step), options(step, PIPE)))
+end
+
+function steps.pipe_pair(actor, step)
+  local one, two = actor.conn:Pipe(options(step, PIPE))
+  keep(actor, step.as[1], one, two)
+  return keep(actor, step.as[2], one and two, two)
+end
+
+function steps.share(actor, step)
+  return give(actor.things[step.on]:share())
+end
+
+function steps.attach(actor, step)
+  return keep(actor, step.as, actor.conn:attach(notation.read(step.ticket)))
+end
+
+-- ---- queues ----
+
+function steps.put(actor, step)
+  return succeed(actor.things[step.on]:put(notation.read(step.value), seconds(step)))
+end
+
+function steps.put_nowait(actor, step)
+  return succeed(actor.things[step.on]:put_nowait(notation.read(step.value)))
+end
+
+function steps.get(actor, step)
+  return give(actor.things[step.on]:get(seconds(step)))
+end
+
+function steps.get_nowait(actor, step)
+  return give(actor.things[step.on]:get_nowait())
+end
+
+function steps.take(actor, step)
+  local item, code = actor.things[step.on]:take(seconds(step))
+  if item == nil then
+    return {fails = code}
+  end
+  actor.things[step.as] = item
+  return {gives = notation.write(item.value), attempt = item.attempt}
+end
+
+function steps.done(actor, step)
+  return succeed(actor.things[step.item]:done())
+end
+
+function steps.release(actor, step)
+  return succeed(actor.things[step.item]:release())
+end
+
+function steps.task_done(actor, step)
+  local queue = actor.things[step.on]
+  return queue.task_done and succeed(queue:task_done()) or {fails = "inval"}
+end
+
+function steps.join(actor, step)
+  local queue = actor.things[step.on]
+  return queue.join and succeed(queue:join(seconds(step))) or {fails = "inval"}
+end
+
+-- ---- pipes ----
+
+function steps.send(actor, step)
+  return succeed(actor.things[step.on]:send(notation.read(step.value), seconds(step)))
+end
+
+function steps.recv(actor, step)
+  return give(actor.things[step.on]:recv(seconds(step)))
+end
+
+function steps.poll(actor, step)
+  return give(actor.things[step.on]:poll(seconds(step)))
+end
+
+-- ---- all handles, connections ----
+
+function steps.name(actor, step)
+  local name = actor.things[step.on]:name()
+  return {gives = name == nil and json.null or name}
+end
+
+for _, question in ipairs {"qsize", "empty", "full", "readable", "writable"} do
+  steps[question] = function(actor, step)
+    local handle = actor.things[step.on]
+    return give(handle[question](handle))
+  end
+end
+
+function steps.flush(actor, step)
+  return succeed(actor.things[step.on]:flush(seconds(step)))
+end
+
+function steps.close(actor, step)
+  actor.things[step.on]:close()
+  return {}
+end
+
+function steps.unlink(actor, step)
+  return succeed(actor.conn:unlink(step.name))
+end
+
+function steps.list(actor)
+  return give(actor.conn:list())
+end
+
+function steps.conn_flush(actor, step)
+  return succeed(actor.conn:flush(seconds(step)))
+end
+
+function steps.conn_close(actor)
+  actor.conn:close()
+  return {}
+end
+
+-- ---- the actor ----
+
+local Actor = {}
+Actor.__index = Actor
+
+-- A program's mistake is raised, with the C library's words and without a code.
+local function raised(message)
+  if type(message) ~= "string" then
+    error(message, 0)
+  end
+  if message:find("task_done was called more often", 1, true) then
+    return {fails = "IPC_EUNFINISHED"}
+  elseif message:find("not joinable", 1, true) or message:find("a name has 1 to 255 bytes", 1, true) then
+    return {fails = "IPC_EINVAL"}
+  end
+  error(message, 0)
+end
+
+local function once(actor, step)
+  local fine, result = pcall(assert(steps[step["do"]], step["do"]), actor, step)
+  if not fine then
+    return raised(result)
+  end
+  if result.fails then
+    result.fails = "IPC_E" .. result.fails:upper()
+  end
+  return result
+end
+
+--- Do a step, as often as it says. What it gives, or the error that it fails with, as a table.
+function Actor:step(step)
+  local result
+  for _ = 1, step.times or 1 do
+    result = once(self, step)
+    if result.fails then
+      break
+    end
+  end
+  return result
+end
+
+function Actor:close()
+  for _, thing in pairs(self.things) do
+    if thing.close then
+      thing:close()
+    end
+  end
+  self.conn:close()
+end
+
+local interpreter = {}
+
+function interpreter.actor(address)
+  return setmetatable({conn = assert(ipc.connect(address)), things = {}}, Actor)
+end
+
+return interpreter

@@ -1,0 +1,41 @@
+"""How a case of table.json is run, whoever its actors are: this process or others.
+
+Touches nothing but its actors and the clock. Locks nothing.
+"""
+
+import time
+
+from notation import same
+
+PATIENCE_S = 20.0
+
+
+def matches(step, result):
+    if "fails" in step or "fails" in result:
+        return step.get("fails") == result.get("fails")
+    if "attempt" in step and step["attempt"] != result["attempt"]:
+        return False
+    return "gives" not in step or same(step["gives"], result["gives"])
+
+
+def _until_it_matches(perform, step):
+    deadline = time.monotonic() + PATIENCE_S
+    result = perform(step)
+    while not matches(step, result) and time.monotonic() < deadline:
+        time.sleep(0.005)
+        result = perform(step)
+    return result
+
+
+def run(case, perform):
+    """Play a case; perform(step) does one step of its actor's and gives the result."""
+    tickets = {}
+    for number, step in enumerate(case["steps"], 1):
+        if step["do"] == "attach":
+            step = {**step, "ticket": tickets[step["ticket"]]}
+        result = _until_it_matches(perform, step) if step.get("eventually") else perform(step)
+        if step.get("begin"):
+            continue  # a step "end" of the same actor tells the result
+        assert matches(step, result), f"step {number}, {step}: {result}"
+        if step["do"] == "share":
+            tickets[step["as"]] = result["gives"]

@@ -1,0 +1,132 @@
+"""Every language with every other: values travel unchanged, and table.json holds with an actor of each.
+
+Touches hubs of its own, and the programs in actors/. Locks nothing.
+"""
+
+import itertools
+import os
+
+import pytest
+import script
+from notation import load
+from programs import PAIRS, Troupe
+
+import libipc
+
+VALUES = load("values.json")["values"]
+CASES = load("table.json")["cases"]
+
+_numbers = itertools.count(1)
+
+
+def fresh():
+    return f"languages-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def pair(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def troupe(pair):
+    actors = Troupe(pair)
+    yield actors
+    actors.close()
+
+
+def travels(troupe, steps):
+    try:
+        script.run({"steps": steps}, troupe.perform)
+    except BaseException:
+        troupe.abandon()
+        raise
+
+
+# ---- values ----
+
+
+def sent_as(case, language):
+    """What the language has for the case's value; None: it cannot hold it."""
+    own = case.get(language, {})
+    return None if "fails" in own else [own.get("reads", case["value"])]
+
+
+def arrives_as(case, sender, receiver):
+    if "writes" in case.get(sender, {}):
+        return {"gives": case[sender]["reads"]}  # the sender could not hold all of it
+    own = case.get(receiver, {})
+    return {"fails": own["fails"]} if "fails" in own else {"gives": own.get("reads", case["value"])}
+
+
+def letters(pair):
+    """The values that the first language can send, each with what the second one makes of it."""
+    for case in VALUES:
+        sent = sent_as(case, pair[0])
+        if sent:
+            yield sent[0], arrives_as(case, *pair)
+
+
+def test_languages__values_travel_through_a_queue(pair, troupe):
+    # A hub that nobody started: the first actor does.
+    troupe.go_to(fresh())
+    opening = [{"by": who, "do": "queue", "as": "q", "name": "values"} for who in "ab"]
+    count = 0
+    travels(troupe, opening)
+    for value, outcome in letters(pair):
+        travels(troupe, [{"by": "a", "do": "put", "on": "q", "value": value}, {"by": "b", "do": "get", "on": "q", **outcome}])
+        count += 1
+    assert count > 80
+
+
+def test_languages__values_travel_through_a_pipe(pair, troupe):
+    with libipc.Hub("tcp://127.0.0.1:*") as hub:
+        troupe.go_to(hub.address)
+        travels(troupe, [{"by": who, "do": "pipe", "as": "p", "name": "values"} for who in "ab"])
+        for value, outcome in letters(pair):
+            steps = [{"by": "a", "do": "send", "on": "p", "value": value}, {"by": "b", "do": "recv", "on": "p", **outcome}]
+            travels(troupe, steps)
+
+
+# ---- the table ----
+
+
+class Stage:
+    """A hub, and two actors that are programs."""
+
+    def __init__(self, troupe):
+        self._troupe = troupe
+        self._hub = libipc.Hub(fresh())
+        self._address = self._hub.address
+        troupe.go_to(self._address)
+
+    def perform(self, step):
+        if step["by"] != "hub":
+            return self._troupe.perform(step)
+        if step["do"] == "stop":
+            self._hub.stop()
+        else:
+            self._hub = libipc.Hub(self._address)
+        return {}
+
+    def close(self):
+        self._hub.stop()
+
+
+def can_pass_tickets(pair):
+    """Python's tickets are pickles."""
+    return pair[0] == pair[1] or "python" not in pair
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_languages__table(case, pair, troupe):
+    if case.get("tickets") and not can_pass_tickets(pair):
+        pytest.skip("Python's tickets are pickles")
+    stage = Stage(troupe)
+    try:
+        script.run(case, stage.perform)
+    except BaseException:
+        troupe.abandon()
+        raise
+    finally:
+        stage.close()

@@ -1,0 +1,206 @@
+/*
+ * table.json in C: every case over every transport, its two actors being connections of this process.
+ * Touches hubs of its own. One thread.
+ */
+#include "interpreter.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { PATIENCE_TRIES = 4000, TRY_NS = 5000000, TRANSPORTS = 3 };
+
+static const char *const transports[TRANSPORTS] = {"ipc", "inproc", "tcp"};
+
+/* A hub, and the actors of a case. */
+typedef struct stage {
+    ipc_hub *hub;
+    char *address;
+    actor *a;
+    actor *b;
+    json_t *tickets;
+} stage;
+
+typedef struct scene {
+    const json_t *test;
+    const char *transport;
+} scene;
+
+/* ---- the stage ---- */
+
+static void fresh_address(char *address, size_t size, const char *transport)
+{
+    static unsigned count;
+    if (strcmp(transport, "tcp") == 0) {
+        snprintf(address, size, "tcp://127.0.0.1:*");
+        return;
+    }
+    const char *scheme = strcmp(transport, "inproc") == 0 ? "inproc://" : "";
+    snprintf(address, size, "%stable-%d-%u", scheme, (int)getpid(), ++count);
+}
+
+static void open_stage(stage *self, const char *transport)
+{
+    char address[64];
+    fresh_address(address, sizeof address, transport);
+    *self = (stage){.tickets = json_object()};
+    assert_int_equal(ipc_hub_start(&self->hub, address, NULL), IPC_OK);
+    self->address = strdup(ipc_hub_address(self->hub));
+}
+
+static void close_stage(stage *self)
+{
+    if (self->a) {
+        actor_close(self->a);
+    }
+    if (self->b) {
+        actor_close(self->b);
+    }
+    ipc_hub_free(self->hub);
+    json_decref(self->tickets);
+    free(self->address);
+}
+
+static json_t *hub_step(stage *self, const json_t *step)
+{
+    if (strcmp(text_member(step, "do"), "stop") == 0) {
+        ipc_hub_stop(self->hub);
+        return json_object();
+    }
+    ipc_hub_free(self->hub);
+    assert_int_equal(ipc_hub_start(&self->hub, self->address, NULL), IPC_OK);
+    return json_object();
+}
+
+static json_t *perform(stage *self, const json_t *step)
+{
+    const char *by = text_member(step, "by");
+    if (strcmp(by, "hub") == 0) {
+        return hub_step(self, step);
+    }
+    actor **who = *by == 'a' ? &self->a : &self->b;
+    if (!*who) {
+        *who = actor_open(self->address);
+        assert_non_null(*who);
+    }
+    return actor_step(*who, step);
+}
+
+/* ---- the script ---- */
+
+static bool matches(const json_t *step, const json_t *result)
+{
+    const json_t *fails = json_object_get(step, "fails");
+    const json_t *failed = json_object_get(result, "fails");
+    if (fails || failed) {
+        return fails && failed && json_equal(fails, failed);
+    }
+    const json_t *attempt = json_object_get(step, "attempt");
+    if (attempt && !json_equal(attempt, json_object_get(result, "attempt"))) {
+        return false;
+    }
+    const json_t *gives = json_object_get(step, "gives");
+    return !gives || notation_same(gives, member(result, "gives"));
+}
+
+static json_t *until_it_matches(stage *self, const json_t *step)
+{
+    json_t *result = perform(self, step);
+    for (int i = 0; i < PATIENCE_TRIES && !matches(step, result); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
+        json_decref(result);
+        result = perform(self, step);
+    }
+    return result;
+}
+
+static void run_step(stage *self, json_t *step)
+{
+    const char *what = text_member(step, "do");
+    if (strcmp(what, "attach") == 0) {
+        json_object_set(step, "ticket", member(self->tickets, text_member(step, "ticket")));
+    }
+    json_t *result = json_object_get(step, "eventually") ? until_it_matches(self, step) : perform(self, step);
+    if (!matches(step, result)) {
+        fail_msg("%s: %s", json_dumps(step, 0), json_dumps(result, 0));
+    }
+    if (strcmp(what, "share") == 0) {
+        json_object_set(self->tickets, text_member(step, "as"), member(result, "gives"));
+    }
+    json_decref(result);
+}
+
+static void test_table(void **state)
+{
+    const scene *here = *state;
+    stage on;
+    open_stage(&on, here->transport);
+    const json_t *steps = member(here->test, "steps");
+    assert_true(json_array_size(steps) > 0);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        json_t *step = json_copy(json_array_get(steps, i));
+        run_step(&on, step);
+        json_decref(step);
+    }
+    close_stage(&on);
+}
+
+/* ---- all of them ---- */
+
+static bool runs_over(const json_t *test, const char *transport)
+{
+    const json_t *over = json_object_get(test, "over");
+    bool named = !over;
+    for (size_t i = 0; i < json_array_size(over); i++) {
+        named = named || strcmp(json_string_value(json_array_get(over, i)), transport) == 0;
+    }
+    return named && !json_object_get(test, "processes");
+}
+
+static size_t list_tests(const json_t *cases, struct CMUnitTest *tests, scene *scenes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TRANSPORTS * json_array_size(cases); i++) {
+        const json_t *test = json_array_get(cases, i / TRANSPORTS);
+        const char *transport = transports[i % TRANSPORTS];
+        if (!runs_over(test, transport)) {
+            continue;
+        }
+        char name[256];
+        snprintf(name, sizeof name, "%s, over %s", text_member(test, "name"), transport);
+        scenes[count] = (scene){test, transport};
+        tests[count] = (struct CMUnitTest){strdup(name), test_table, NULL, NULL, &scenes[count]};
+        count++;
+    }
+    return count;
+}
+
+int main(void)
+{
+    json_t *table = load_table("table.json");
+    const json_t *cases = member(table, "cases");
+    size_t most = TRANSPORTS * json_array_size(cases);
+    struct CMUnitTest *tests = calloc(most, sizeof *tests);
+    scene *scenes = calloc(most, sizeof *scenes);
+    if (!tests || !scenes) {
+        return 2;
+    }
+    size_t count = list_tests(cases, tests, scenes);
+    /* What the macro cmocka_run_group_tests() calls for an array of a fixed size. */
+    int failed = _cmocka_run_group_tests("table", tests, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++) {
+        free((char *)(uintptr_t)tests[i].name);
+    }
+    free(scenes);
+    free(tests);
+    json_decref(table);
+    return failed;
+}

@@ -1,0 +1,65 @@
+"""table.json in Python: every case over every transport, its two actors being connections of this process.
+
+Touches hubs of its own. Locks nothing.
+"""
+
+import itertools
+import os
+
+import pytest
+from interpreter import Actor
+from notation import load
+from script import run
+
+import libipc
+
+_numbers = itertools.count(1)
+
+
+def fresh(transport):
+    name = f"table-{os.getpid()}-{next(_numbers)}"
+    return {"ipc": name, "inproc": f"inproc://{name}", "tcp": "tcp://127.0.0.1:*"}[transport]
+
+
+class Stage:
+    """A hub, and the actors of a case."""
+
+    def __init__(self, transport):
+        self._hub = libipc.Hub(fresh(transport))
+        self.address = self._hub.address
+        self._actors = {}
+
+    def perform(self, step):
+        who = step["by"]
+        if who == "hub":
+            return self._hub_step(step)
+        if who not in self._actors:
+            self._actors[who] = Actor(self.address)
+        return self._actors[who].step(step)
+
+    def _hub_step(self, step):
+        if step["do"] == "stop":
+            self._hub.stop()
+        else:
+            self._hub = libipc.Hub(self.address)
+        return {}
+
+    def close(self):
+        for actor in self._actors.values():
+            actor.close()
+        self._hub.stop()
+
+
+CASES = [case for case in load("table.json")["cases"] if not case.get("processes")]
+
+
+@pytest.mark.parametrize("transport", ["ipc", "inproc", "tcp"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_table(case, transport):
+    if transport not in case.get("over", [transport]):
+        pytest.skip(f"not over {transport}")
+    stage = Stage(transport)
+    try:
+        run(case, stage.perform)
+    finally:
+        stage.close()
