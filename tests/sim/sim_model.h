@@ -168,6 +168,7 @@ sim_item *sim_item_of(sim_world *sim, uint64_t id);
 sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
                        sim_state state);
 void sim_item_move(sim_item *item, sim_state state);
+void sim_stream_clear(sim_stream *stream);
 void sim_item_return(sim_item *item, uint32_t raise);
 sim_item *sim_out_at(const sim_hold *hold, uint64_t position);
 uint64_t sim_out_count(const sim_hold *hold);
