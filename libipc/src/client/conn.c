@@ -429,6 +429,7 @@ void ipc__conn_forked(ipc_conn *conn)
     for (uint32_t id = 0; id < conn->slot_count; id++) {
         if (conn->slots[id].handle) {
             conn->slots[id].handle->users = 0;
+            conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
         conn->slots[id].close_seq = 0;
