@@ -61,7 +61,7 @@ bool ipc__control_send(int socket, const ipc__buf *packet, int fd)
     }
     ssize_t sent;
     do {
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     return sent >= 0;
 }
@@ -97,7 +97,7 @@ ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
     ssize_t length;
     do {
-        length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+        length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     } while (length < 0 && errno == EINTR);
     *fd = -1;
     if (length >= 0) {
