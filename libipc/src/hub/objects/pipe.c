@@ -224,6 +224,9 @@ static void pipe_detach(ipc__hold *base, ipc__end end, uint64_t now)
     pipe->ends[hold->end].holders--;
     ipc__source_detach(&hold->source);
     ipc__sub_detach(&hold->sub, end);
+    if (gone(&pipe->ends[hold->end])) {
+        ipc__stream_clear(&pipe->ends[hold->end].in);
+    }
     check_end(pipe, !hold->end);
     check_end(pipe, hold->end);
 }
