@@ -202,7 +202,7 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
     ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
     if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
         err = no_hub(conn);
-    } else if (err == IPC_EPROTO || (!err && !ipc__welcome_read(&conn->welcome, &at))) {
+    } else if ((err == IPC_EPROTO && !pending.reply.length) || (!err && !ipc__welcome_read(&conn->welcome, &at))) {
         err = ipc__fail(IPC_EPROTO, "what answers at %s is no hub of this protocol", conn->address.text);
     }
     ipc__buf_free(&pending.reply);

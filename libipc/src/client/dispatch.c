@@ -57,7 +57,8 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
 {
     int64_t code;
     ipc__bytes span;
-    if (head->fields < 1 || !ipc__read_int(&envelope->at, &code) || !is_code(code) || !skip(envelope, head->fields - 1, &span)) {
+    if (head->fields < 1 || !ipc__read_int(&envelope->at, &code) || !is_code(code) ||
+        !skip(envelope, head->fields - 1, &span)) {
         return false;
     }
     if (head->handle && head->handle < conn->slot_count && conn->slots[head->handle].close_seq == head->seq) {

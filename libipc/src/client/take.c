@@ -255,6 +255,7 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
     msg->seq = entry->seq;
     msg->position = entry->position;
     msg->attempt = entry->attempt;
+    msg->generation = handle->generation;
     in->taken = entry->position;
     in->last_get = coarse;
     in->bytes -= entry->length;

@@ -272,7 +272,8 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
     struct lease *lease;
     HASH_FIND(hh, queue->by_seq, &item->seq, sizeof item->seq, lease);
     /* Settled before, or taken in a session that is gone: then this touches nothing. */
-    if (lease && lease->attempt == item->attempt && lease->position == item->position) {
+    if (lease && item->generation == queue->base.generation && lease->attempt == item->attempt &&
+        lease->position == item->position) {
         settle(queue, op, item->seq, item->position, item->attempt);
         lease_drop(queue, lease);
     }

@@ -96,7 +96,7 @@ struct ipc__call {
     uint64_t session_id; /* whose it is, or was */
     uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
     ipc_err late;        /* the answer at the timeout */
-    bool impatient;    /* it waits for what was recalled, and for nothing else */
+    bool impatient;      /* it waits for what was recalled, and for nothing else */
     ipc__call **queue;   /* the list that it waits in */
     ipc__item *item;     /* owned: what a put brings */
     ipc__call **slot;    /* where else it is known, to be cleared with it; or NULL */
