@@ -121,10 +121,10 @@ static void finish(ipc_queue *queue, struct history *history, const ipc_msg *ite
 {
     uint64_t id = IDS;
     CHECK_OK(ipc_unpack(item, "[U]", &id));
-    CHECK_OK(ipc_queue_done(queue, item));
     if (id < IDS) {
-        atomic_store(&history->records[id].done, 1);
+        atomic_store(&history->records[id].done, 1); /* before: a death in between hands it out again, and it is noted again */
     }
+    CHECK_OK(ipc_queue_done(queue, item));
 }
 
 /* Works on several at a time, so that a death finds some that are taken, and more that are ahead. */
