@@ -25,7 +25,7 @@ struct record {
     atomic_uchar owned; /* and a flush behind it came back: the hub owns it */
     atomic_uchar first; /* takes with attempt 1 */
     atomic_uchar takes;
-    atomic_uchar done; /* done() came back */
+    atomic_uchar done;  /* done() was begun: the hub may know of it, also when its caller is killed next */
 };
 
 struct history {
