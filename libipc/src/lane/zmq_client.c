@@ -30,7 +30,11 @@ static bool link_readable(ipc__link *base)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(((zmq_link *)base)->dealer, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    int result;
+    do {
+        result = zmq_getsockopt(((zmq_link *)base)->dealer, ZMQ_EVENTS, &events, &size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 && (events & ZMQ_POLLIN);
 }
 
 static int link_fd(const ipc__link *base)

@@ -115,7 +115,11 @@ bool ipc__zmq_hub_readable(ipc__zmq_hub *hub)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    int result;
+    do {
+        result = zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 && (events & ZMQ_POLLIN);
 }
 
 /* ---- receiving ---- */
