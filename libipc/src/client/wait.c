@@ -166,6 +166,9 @@ void ipc__conn_await_change(ipc_conn *conn)
     pthread_mutex_unlock(&conn->lock);
     ipc__sleep_end();
     pthread_mutex_lock(&conn->lock);
+    if (!conn->driving) {
+        ipc__conn_kick(conn); /* it was counted as one who would */
+    }
 }
 
 static ipc_err ended(const ipc_conn *conn, unsigned generation)
