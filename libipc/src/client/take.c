@@ -178,7 +178,8 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand);
+    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand) ||
+           handle->generation != handle->conn->generation;
 }
 
 /* The window grows while it is used up fast, and shrinks when what it brought waits. */

@@ -69,6 +69,8 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
     if (err) {
         handle->generation = conn->generation - 1; /* of no session */
+        pthread_cond_broadcast(&conn->changed);
+        ipc__conn_wake(conn);
     }
     if (err && id < conn->slot_count && conn->slots[id].handle == handle) {
         conn->slots[id].handle = NULL;
