@@ -184,7 +184,15 @@ ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
 static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
 {
     conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
-    if (!ipc__tcp_answers(conn->address.endpoint, deadline)) {
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_begin();
+    bool open = ipc__tcp_answers(conn->address.endpoint, deadline);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+    if (conn->closing) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    if (!open) {
         return no_hub(conn); /* libzmq would keep it to itself */
     }
     ipc_err err = open_link(conn, conn->address.endpoint);
