@@ -25,7 +25,7 @@ struct record {
     atomic_uchar owned; /* and a flush behind it came back: the hub owns it */
     atomic_uchar first; /* takes with attempt 1 */
     atomic_uchar takes;
-    atomic_uchar done; /* done() came back */
+    atomic_uchar done;  /* done() was begun: the hub may know of it, also when its caller is killed next */
 };
 
 struct history {
@@ -121,10 +121,10 @@ static void finish(ipc_queue *queue, struct history *history, const ipc_msg *ite
 {
     uint64_t id = IDS;
     CHECK_OK(ipc_unpack(item, "[U]", &id));
-    CHECK_OK(ipc_queue_done(queue, item));
     if (id < IDS) {
-        atomic_store(&history->records[id].done, 1);
+        atomic_store(&history->records[id].done, 1); /* before: a death in between hands it out again, and it is noted again */
     }
+    CHECK_OK(ipc_queue_done(queue, item));
 }
 
 /* Works on several at a time, so that a death finds some that are taken, and more that are ahead. */

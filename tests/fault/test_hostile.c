@@ -134,10 +134,7 @@ static void test_hostile__after_hello(void **state)
         {"\x94\x01\x01\xa1x\xa1y", 7, 0}, /* HELLO again */
         {"\x92\x04\x91\x01", 4, 0},       /* FORK without a descriptor */
         {"\x92\x04\x91\xc0", 4, 1},       /* FORK of no numbers */
-        {"\x92\x04\x01", 3, 1},
-        {"\x92\x04\xdd\xff\xff\xff\xff", 7, 1},
-        {"\x91\x04", 2, 1},
-        {"\xc1", 1, 3},
+        {"\x92\x04\x01", 3, 1},           {"\x92\x04\xdd\xff\xff\xff\xff", 7, 1}, {"\x91\x04", 2, 1}, {"\xc1", 1, 3},
     };
     for (size_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
         int control = raw_control(where);
@@ -246,9 +243,16 @@ static void test_hostile__strangers_on_the_endpoint(void **state)
         const void *bytes;
         size_t length;
     } frames[] = {
-        {"", 0}, {"x", 1}, {"\xc1", 1}, {"\x91", 1}, {"\x91\xc0", 2}, {"\xdd\xff\xff\xff\xff", 5},
-        {"\x91\x00\x93\x01\x00\x01", 6}, {"\x91\x00\x96\x02\x00\x01\xc0\xc0\xc0", 9},
-        {forged.data, forged.length}, {wrong_hello.data, wrong_hello.length},
+        {"", 0},
+        {"x", 1},
+        {"\xc1", 1},
+        {"\x91", 1},
+        {"\x91\xc0", 2},
+        {"\xdd\xff\xff\xff\xff", 5},
+        {"\x91\x00\x93\x01\x00\x01", 6},
+        {"\x91\x00\x96\x02\x00\x01\xc0\xc0\xc0", 9},
+        {forged.data, forged.length},
+        {wrong_hello.data, wrong_hello.length},
     };
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
         void *dealer = raw_dealer(context, endpoint);
@@ -266,7 +270,10 @@ static void test_hostile__strangers_on_the_endpoint(void **state)
     witness_leaves(&witness, where);
 }
 
-#define OP(literal) {literal, sizeof literal - 1}
+#define OP(literal)                                                                                                    \
+    {                                                                                                                  \
+        literal, sizeof literal - 1                                                                                    \
+    }
 
 /* Operations that no client sends. Each stands for itself, behind a header and an OPEN of handle 1. */
 static void test_hostile__operations_that_break_the_protocol(void **state)
@@ -285,14 +292,14 @@ static void test_hostile__operations_that_break_the_protocol(void **state)
         OP("\x93\x10\x01\x05"),             /* PUT of nothing */
         OP("\x96\x12\x01\x05\x64\x01\x01"), /* FLOW: takes what was never delivered */
         OP("\x96\x12\x01\x05\xc0\xc0\xc0"),
-        OP("\x95\x14\x01\x05\x64\x65"),     /* RECALLED: the same */
+        OP("\x95\x14\x01\x05\x64\x65"), /* RECALLED: the same */
         OP("\x95\x14\x01\x05\x02\x01"),
-        OP("\x96\x15\x01\x05\x01\x64\x01"), /* DONE: the same */
-        OP("\x94\x18\x01\x05\xc0"),         /* JOIN without a timeout */
-        OP("\x93\x19\x01\x05\x91"),         /* SIZE, and then an array's beginning */
-        OP("\x94\x05\x00\x05\x05"),         /* UNLINK of a number */
-        OP("\x97\x03\x01\x06\xa5queue\x00\xa4jobs\x80"), /* OPEN of a handle that is open */
-        OP("\x97\x03\x02\x06\xa5queue\x00\x91\x01\x80"), /* OPEN of an array */
+        OP("\x96\x15\x01\x05\x01\x64\x01"),                          /* DONE: the same */
+        OP("\x94\x18\x01\x05\xc0"),                                  /* JOIN without a timeout */
+        OP("\x93\x19\x01\x05\x91"),                                  /* SIZE, and then an array's beginning */
+        OP("\x94\x05\x00\x05\x05"),                                  /* UNLINK of a number */
+        OP("\x97\x03\x01\x06\xa5queue\x00\xa4jobs\x80"),             /* OPEN of a handle that is open */
+        OP("\x97\x03\x02\x06\xa5queue\x00\x91\x01\x80"),             /* OPEN of an array */
         OP("\x97\x03\xce\xff\xff\xff\xff\x06\xa5queue\x00\xc0\x80"), /* OPEN of a handle beyond all */
         OP("\xdd\xff\xff\xff\xff\x10\x01\x05"),
     };
@@ -499,8 +506,7 @@ static void test_hostile__a_hub_that_is_none(void **state)
 
 int main(int argc, char **argv)
 {
-    const worker_role roles[] = {
-        HUB_ROLE, {"false hub", false_hub_role}, {"false tcp hub", false_tcp_hub_role}};
+    const worker_role roles[] = {HUB_ROLE, {"false hub", false_hub_role}, {"false tcp hub", false_tcp_hub_role}};
     worker_begin(argc, argv, roles, 3);
     const struct CMUnitTest tests[] = {
         ON_LANE(test_hostile__packets_that_are_none, named),

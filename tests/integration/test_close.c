@@ -290,7 +290,9 @@ static void test_close__a_connection_that_failed_leaves_nothing(void **state)
     unsigned threads = running_threads();
     for (int round = 0; round < 10; round++) {
         ipc_conn *conn;
-        CHECK_ERR(ipc_connect(&conn, "tcp://127.0.0.1:1", &(ipc_conn_options){sizeof(ipc_conn_options), .connect_timeout_ms = 50}), IPC_ENOHUB);
+        CHECK_ERR(ipc_connect(&conn, "tcp://127.0.0.1:1",
+                              &(ipc_conn_options){sizeof(ipc_conn_options), .connect_timeout_ms = 50}),
+                  IPC_ENOHUB);
         CHECK_ERR(ipc_connect(&conn, "inproc://nobody", NULL), IPC_ENOHUB);
         CHECK_ERR(ipc_connect(&conn, "ipc:///nowhere/at/all", NULL), IPC_ENOHUB);
         CHECK_ERR(ipc_connect(&conn, "not an address", NULL), IPC_EADDRESS);

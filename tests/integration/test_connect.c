@@ -48,8 +48,18 @@ static void test_connect__what_is_no_address(void **state)
     memset(long_name, 'x', sizeof long_name);
     long_name[65] = '\0';
     const char *const wrong[] = {
-        "with space", "a/b", ".hidden", "..", "ipc://relative", "ipc://", "tcp://127.0.0.1", "tcp://:5000",
-        "tcp://127.0.0.1:port", "inproc://", "http://127.0.0.1:80", long_name,
+        "with space",
+        "a/b",
+        ".hidden",
+        "..",
+        "ipc://relative",
+        "ipc://",
+        "tcp://127.0.0.1",
+        "tcp://:5000",
+        "tcp://127.0.0.1:port",
+        "inproc://",
+        "http://127.0.0.1:80",
+        long_name,
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         CHECK_ERR(try_connect(wrong[i]), IPC_EADDRESS);
@@ -68,8 +78,9 @@ static void test_connect__what_is_no_address(void **state)
 static void test_connect__beyond_this_host_is_not_allowed(void **state)
 {
     (void)state;
-    const char *const far[] = {"tcp://0.0.0.0:5000", "tcp://192.168.0.1:5000", "tcp://example.org:5000",
-                               "tcp://127.0.0.1.example.org:5000", "tcp://*:5000", "tcp://[::]:5000"};
+    const char *const far[] = {"tcp://0.0.0.0:5000",     "tcp://192.168.0.1:5000",
+                               "tcp://example.org:5000", "tcp://127.0.0.1.example.org:5000",
+                               "tcp://*:5000",           "tcp://[::]:5000"};
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
         CHECK_ERR(try_connect(far[i]), IPC_EPERM);
         CHECK_WORDS("127.0.0.1");
@@ -80,7 +91,8 @@ static void test_connect__beyond_this_host_is_not_allowed(void **state)
 static void test_connect__where_nobody_is(void **state)
 {
     (void)state;
-    const char *const nobody[] = {"tcp://127.0.0.1:1", "inproc://nobody", "ipc:///tmp/nobody/at/all", "ipc:///tmp/nobody"};
+    const char *const nobody[] = {"tcp://127.0.0.1:1", "inproc://nobody", "ipc:///tmp/nobody/at/all",
+                                  "ipc:///tmp/nobody"};
     for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {
         ipc_conn *conn;
         ipc_conn_options options = IPC_CONN_OPTIONS_INIT;

@@ -175,7 +175,7 @@ static int child_finds_nothing_ahead(void *arg)
 {
     struct things *my = arg;
     int64_t number;
-    CHECK_ERR(ipc_queue_task_done(my->user.queue), IPC_OK); /* the parent's lease, by the queue's count */
+    CHECK_ERR(ipc_queue_task_done(my->user.queue), IPC_OK);    /* the parent's lease, by the queue's count */
     CHECK_ERR(get_number(my->user.queue, 0, &number), IPC_OK); /* one that the parent had ahead, taken back from it */
     CHECK(number > 100);
     CHECK_OK(ipc_queue_task_done(my->user.queue));

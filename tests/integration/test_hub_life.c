@@ -251,7 +251,7 @@ static int child_outlives_its_parent(void *arg)
     EVENTUALLY(getppid() != self->parent);
     int64_t begin = now_ms();
     EVENTUALLY(now_ms() - begin > 400); /* longer than a private hub waits without sessions */
-    CHECK_OK(put_number(queue, 1, 0)); /* on the hub that its parent started */
+    CHECK_OK(put_number(queue, 1, 0));  /* on the hub that its parent started */
     expect_numbers(queue, 1, 1);
     FILE *note = fopen(getenv("ORPHANS_NOTE"), "w");
     CHECK(note);

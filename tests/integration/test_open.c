@@ -254,7 +254,8 @@ static void test_open__list_tells_what_there_is(void **state)
     const char *type = NULL;
     int size = 0;
     int handles = 0;
-    CHECK_OK(ipc_unpack(list, "[{s:s,s:s,s:i,s:i!}!]", "name", &name, "type", &type, "size", &size, "handles", &handles));
+    CHECK_OK(
+        ipc_unpack(list, "[{s:s,s:s,s:i,s:i!}!]", "name", &name, "type", &type, "size", &size, "handles", &handles));
     CHECK(strcmp(name, "jobs") == 0);
     CHECK(strcmp(type, "queue") == 0);
     CHECK_INT(size, 5);
@@ -368,7 +369,10 @@ static void test_limits__memory_is_told_by_a_later_call(void **state)
     user_leave(&me);
 }
 
-#define ON_SMALL_HUB(test, which) {#test " [" #which "]", (test), small_setup, place_teardown, (void *)(uintptr_t)&lane_##which}
+#define ON_SMALL_HUB(test, which)                                                                                      \
+    {                                                                                                                  \
+#test " [" #which "]", (test), small_setup, place_teardown, (void *)(uintptr_t)&lane_##which                   \
+    }
 #define ON_EVERY_SMALL_HUB(test) ON_SMALL_HUB(test, named), ON_SMALL_HUB(test, tcp), ON_SMALL_HUB(test, inproc)
 
 int main(int argc, char **argv)

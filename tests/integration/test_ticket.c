@@ -152,12 +152,14 @@ static void test_ticket__what_is_none_is_refused(void **state)
     CHECK_ERR(ipc_queue_attach(&queue, me.conn, NULL), IPC_EBADMSG);
     const char *const formats[] = {"n", "[s]", "[s,i,s,s,n,B]", "[s,i,s,s,n,B]"};
     for (int i = 0; i < 4; i++) {
-        CHECK_OK(ipc_pack(&ticket, formats[i], i == 3 ? "libipc" : "other", i == 3 ? 99 : 1, "x", "queue", "", (size_t)0));
+        CHECK_OK(
+            ipc_pack(&ticket, formats[i], i == 3 ? "libipc" : "other", i == 3 ? 99 : 1, "x", "queue", "", (size_t)0));
         CHECK_ERR(ipc_queue_attach(&queue, me.conn, ticket), IPC_EBADMSG);
         CHECK_WORDS("ticket");
         ipc_msg_free(ticket);
     }
-    CHECK_OK(ipc_pack(&ticket, "[s,i,s,s,n,B]", "libipc", 1, ((const place *)*state)->address, "queue", "12345678", (size_t)8));
+    CHECK_OK(ipc_pack(&ticket, "[s,i,s,s,n,B]", "libipc", 1, ((const place *)*state)->address, "queue", "12345678",
+                      (size_t)8));
     CHECK_ERR(ipc_queue_attach(&queue, me.conn, ticket), IPC_ENOENT); /* a pin that nobody made */
     ipc_msg_free(ticket);
     user_leave(&me);

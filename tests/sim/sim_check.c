@@ -65,7 +65,7 @@ static uint64_t check_sub(sim_world *sim, const sim_stream *stream, const ipc__s
             sim_fail(sim, "item %" PRIu64 " is out to somebody else, or out of order", item->id);
         }
         uint64_t since = item->delivered_at > sim->late ? item->delivered_at : sim->late;
-        if (sim->now > since + 3 * sim->core.validity + 100 * SIM_MS) {
+        if (sim->now > since + 2 * sim->core.validity + 100 * SIM_MS) {
             sim_fail(sim, "item %" PRIu64 " is out for too long", item->id);
         }
         position = core->position;

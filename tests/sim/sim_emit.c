@@ -116,7 +116,7 @@ static void sized(emission *out, const sim_request *request)
 
 static void listed(emission *out)
 {
-    uint32_t told;
+    uint32_t told = 0;
     uint32_t named = 0;
     const sim_object *object;
     DL_FOREACH(out->sim->model.objects, object)

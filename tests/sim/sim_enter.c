@@ -88,12 +88,7 @@ static void begin_anew(sim_object *object)
     if (!sim_end_gone(object, 0) || !sim_end_gone(object, 1)) {
         return;
     }
-    for (int end = 0; end < 2; end++) {
-        object->met[end] = false;
-        while (object->streams[end].items) {
-            sim_item_move(object->streams[end].items, SIM_GONE);
-        }
-    }
+    object->met[0] = object->met[1] = false;
 }
 
 static ipc_err choose_end(const sim_object *object, uint64_t asked, int *end)
@@ -264,11 +259,8 @@ static void enter_unlink(const entry *in)
     {
         hold->end_due = true;
     }
-    for (int end = 0; end < 2; end++) {
-        while (object->streams[end].items) {
-            sim_item_move(object->streams[end].items, SIM_GONE);
-        }
-    }
+    sim_stream_clear(&object->streams[0]);
+    sim_stream_clear(&object->streams[1]);
 }
 
 static void enter_cancel(const entry *in)

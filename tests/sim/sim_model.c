@@ -125,6 +125,13 @@ void sim_finish(sim_item *item)
     sim_item_move(item, SIM_GONE);
 }
 
+void sim_stream_clear(sim_stream *stream)
+{
+    while (stream->items) {
+        sim_item_move(stream->items, SIM_GONE);
+    }
+}
+
 /* ---- deliveries ---- */
 
 sim_stream *sim_incoming(const sim_hold *hold)
@@ -243,11 +250,8 @@ sim_object *sim_object_named(sim_world *sim, ipc__bytes name)
 
 void sim_object_free(sim_world *sim, sim_object *object)
 {
-    for (int end = 0; end < 2; end++) {
-        while (object->streams[end].items) {
-            sim_item_move(object->streams[end].items, SIM_GONE);
-        }
-    }
+    sim_stream_clear(&object->streams[0]);
+    sim_stream_clear(&object->streams[1]);
     DL_DELETE(sim->model.objects, object);
     free(object->name);
     free(object);
@@ -326,6 +330,7 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
     }
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
     sim_give_back(hold, 0, unsure);
+    sim_stream *unread = sim_incoming(hold);
     DL_DELETE(object->holds, hold);
     int side = hold->end;
     free(hold);
@@ -334,6 +339,8 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
     }
     if (!object->name && !object->holds) {
         sim_object_free(sim, object);
+    } else if (object->pipe && sim_end_gone(object, unread->end)) {
+        sim_stream_clear(unread);
     }
 }
 

@@ -141,7 +141,7 @@ void sim_model_left(sim_world *sim);
 /* ---- what comes out (sim_emit.c) ---- */
 
 void sim_model_sent(sim_peer *peer, const void *op, size_t length);
-void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *item);
+void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core);
 void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count);
 void sim_model_recalled(sim_peer *peer, uint32_t handle, uint64_t count);
 void sim_model_taken(sim_peer *peer, uint32_t handle, uint64_t position);
@@ -159,7 +159,7 @@ void sim_model_forked(sim_peer *parent, sim_peer *child, const bool *handles);
 void sim_model_expire(sim_world *sim, uint64_t now);
 
 /* A client has taken an item: the truth, of which the hub may never hear. */
-void sim_model_truly_taken(sim_peer *peer, uint64_t item, uint32_t attempt);
+void sim_model_truly_taken(sim_peer *peer, uint64_t id, uint32_t attempt);
 
 void sim_model_free(sim_world *sim);
 
@@ -168,6 +168,7 @@ sim_item *sim_item_of(sim_world *sim, uint64_t id);
 sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, uint64_t id, size_t length,
                        sim_state state);
 void sim_item_move(sim_item *item, sim_state state);
+void sim_stream_clear(sim_stream *stream);
 void sim_item_return(sim_item *item, uint32_t raise);
 sim_item *sim_out_at(const sim_hold *hold, uint64_t position);
 uint64_t sim_out_count(const sim_hold *hold);

@@ -5,7 +5,7 @@
 
 /* For the structs, which are the file's own; its table gets another name, beside the library's. */
 #define ipc__pipe_ops sim__peeked_pipe_ops
-#include "hub/objects/pipe.c"
+#include "hub/objects/pipe.c" /* NOLINT(bugprone-suspicious-include): as said */
 
 #include "sim_peek.h"
 

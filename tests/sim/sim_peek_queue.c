@@ -5,7 +5,7 @@
 
 /* For the structs, which are the file's own; its table gets another name, beside the library's. */
 #define ipc__queue_ops sim__peeked_queue_ops
-#include "hub/objects/queue.c"
+#include "hub/objects/queue.c" /* NOLINT(bugprone-suspicious-include): as said */
 
 #include "sim_peek.h"
 

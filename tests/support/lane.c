@@ -14,8 +14,7 @@
 
 enum { NAMES_MAX = 512 };
 
-const lane lane_named = LANE_NAMED, lane_tcp = LANE_TCP, lane_inproc = LANE_INPROC,
-           lane_brisk_tcp = LANE_BRISK_TCP;
+const lane lane_named = LANE_NAMED, lane_tcp = LANE_TCP, lane_inproc = LANE_INPROC, lane_brisk_tcp = LANE_BRISK_TCP;
 
 const char *fresh_name(const char *prefix)
 {

@@ -19,7 +19,7 @@ enum { SILENCE_MS = 1500 };
 
 /* A hub, and how it is reached. */
 typedef struct place {
-    lane which;      /* never LANE_BRISK_TCP: that is how it was asked for */
+    lane which; /* never LANE_BRISK_TCP: that is how it was asked for */
     char address[160];
     ipc_hub *hub;    /* inproc */
     worker *process; /* TCP; or a hub that was started with options */
@@ -37,7 +37,10 @@ void place_close(place *self);
 pid_t place_hub_pid(const place *self);
 
 /* The worker's role that TCP hubs and those with options are in: for worker_begin(). */
-#define HUB_ROLE {"hub", hub_role}
+#define HUB_ROLE                                                                                                       \
+    {                                                                                                                  \
+        "hub", hub_role                                                                                                \
+    }
 int hub_role(char **args);
 
 /* A name that nothing in this test program had before; for objects and hubs. Borrowed, for the life of the program. */
@@ -58,7 +61,7 @@ ipc_conn *connect_to(const place *self);
 extern const lane lane_named, lane_tcp, lane_inproc, lane_brisk_tcp;
 #define ON_LANE(test, which)                                                                                           \
     {                                                                                                                  \
-        #test " [" #which "]", (test), place_setup, place_teardown, (void *)(uintptr_t)&lane_##which                   \
+#test " [" #which "]", (test), place_setup, place_teardown, (void *)(uintptr_t)&lane_##which                   \
     }
 /* For tests of one process; for those of several; and for those where some of them die, or the hub does. */
 #define ON_EVERY_LANE(test) ON_LANE(test, named), ON_LANE(test, tcp), ON_LANE(test, inproc)

@@ -152,8 +152,8 @@ void worker_expect(worker *self, const char *line)
 {
     const char *heard = worker_hear(self);
     if (!heard || strcmp(heard, line) != 0) {
-        check_fail(__FILE__, __LINE__, "worker %d said \"%s\", not \"%s\"", (int)self->pid,
-                   heard ? heard : "(its end)", line);
+        check_fail(__FILE__, __LINE__, "worker %d said \"%s\", not \"%s\"", (int)self->pid, heard ? heard : "(its end)",
+                   line);
     }
 }
 

@@ -70,7 +70,7 @@ IPC_EXPORT ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg *
 
 /**
  * Finish one item that was taken from a joinable queue. Finishing a delivery twice, or after it was handed to somebody
- * else, touches nothing.
+ * else or its hub was lost, touches nothing.
  *
  * @param item  As taken from this queue; borrowed.
  * @return IPC_OK; IPC_EINVAL the item is not of this queue, or the queue is not joinable; IPC_ELOST; IPC_ECLOSED.

@@ -172,6 +172,9 @@ static void shut(ipc_conn *conn)
         ipc__conn_await_change(conn);
     }
     bool first = !conn->closing;
+    while (!first && conn->state != IPC__CONN_CLOSED) {
+        ipc__conn_await_change(conn); /* its goodbye is on its way: what was put is delivered first */
+    }
     conn->closing = true;
     if (first && conn->state == IPC__CONN_LIVE) {
         say_bye(conn);

@@ -62,7 +62,8 @@ static ipc_err read_answer(int control, const char *packet_bytes, size_t length,
     }
     int64_t code;
     ipc__bytes words;
-    if (kind == IPC__REFUSED && ipc__read_int(&at, &code) && ipc__read_str(&at, &words)) {
+    if (kind == IPC__REFUSED && ipc__read_int(&at, &code) && code < 0 && code >= INT32_MIN &&
+        ipc_err_name((ipc_err)code) && ipc__read_str(&at, &words)) {
         return ipc__fail((ipc_err)code, "%.*s", (int)words.length, (const char *)words.data);
     }
     return ipc__fail(IPC_EPROTO, "what answers there is no hub of this protocol");
@@ -183,7 +184,15 @@ ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
 static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
 {
     conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
-    if (!ipc__tcp_answers(conn->address.endpoint, deadline)) {
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_begin();
+    bool open = ipc__tcp_answers(conn->address.endpoint, deadline);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+    if (conn->closing) {
+        return ipc__fail_plain(IPC_ECLOSED);
+    }
+    if (!open) {
         return no_hub(conn); /* libzmq would keep it to itself */
     }
     ipc_err err = open_link(conn, conn->address.endpoint);
@@ -201,7 +210,7 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
     ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
     if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
         err = no_hub(conn);
-    } else if (!err && !ipc__welcome_read(&conn->welcome, &at)) {
+    } else if ((err == IPC_EPROTO && !pending.reply.length) || (!err && !ipc__welcome_read(&conn->welcome, &at))) {
         err = ipc__fail(IPC_EPROTO, "what answers at %s is no hub of this protocol", conn->address.text);
     }
     ipc__buf_free(&pending.reply);

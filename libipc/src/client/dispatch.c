@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+/* A code of the hub's: 0, or one that has a name. */
+static bool is_code(int64_t code)
+{
+    return code == IPC_OK || (code < 0 && code >= INT32_MIN && ipc_err_name((ipc_err)code));
+}
+
 static ipc__handle *find_handle(const ipc_conn *conn, uint32_t id)
 {
     return id < conn->slot_count ? conn->slots[id].handle : NULL;
@@ -51,7 +57,8 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
 {
     int64_t code;
     ipc__bytes span;
-    if (head->fields < 1 || !ipc__read_int(&envelope->at, &code) || !skip(envelope, head->fields - 1, &span)) {
+    if (head->fields < 1 || !ipc__read_int(&envelope->at, &code) || !is_code(code) ||
+        !skip(envelope, head->fields - 1, &span)) {
         return false;
     }
     if (head->handle && head->handle < conn->slot_count && conn->slots[head->handle].close_seq == head->seq) {
@@ -81,7 +88,8 @@ static bool on_fail(ipc__handle *handle, const ipc__head *head, ipc__envelope *e
 {
     int64_t code;
     ipc__bytes words;
-    if (head->fields != 2 || !ipc__read_int(&envelope->at, &code) || !ipc__read_str(&envelope->at, &words)) {
+    if (head->fields != 2 || !ipc__read_int(&envelope->at, &code) || !is_code(code) ||
+        !ipc__read_str(&envelope->at, &words)) {
         return false;
     }
     if (!handle) {
@@ -99,7 +107,7 @@ static bool on_fail(ipc__handle *handle, const ipc__head *head, ipc__envelope *e
 static bool on_end(ipc_conn *conn, ipc__handle *handle, const ipc__head *head, ipc__envelope *envelope)
 {
     int64_t code;
-    if (head->fields != 1 || !ipc__read_int(&envelope->at, &code)) {
+    if (head->fields != 1 || !ipc__read_int(&envelope->at, &code) || !is_code(code)) {
         return false;
     }
     if (head->handle == 0) {

@@ -140,6 +140,9 @@ ipc_err ipc__launch_hub(const char *address, bool private, uint64_t deadline)
     }
     err = read_report(report[0], deadline, program);
     close(report[0]);
+    if (err) {
+        kill(pid, SIGKILL); /* if it hangs, nobody waits for it */
+    }
     /* It has left its child behind, which is the hub, and is gone or about to be. */
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }

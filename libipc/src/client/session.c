@@ -114,17 +114,20 @@ static ipc_err answer(const ipc_conn *conn, const ipc__pending *pending)
     return pending->err == IPC_ELOST ? ipc__conn_lost(conn) : pending->err ? ipc__fail_plain(pending->err) : IPC_OK;
 }
 
+/* The hub keeps this timeout, and did not. What became of the request cannot be known. */
+static ipc_err unanswered(ipc_conn *conn)
+{
+    ipc__conn_lose(conn, IPC_ELOST);
+    return ipc__fail(IPC_ELOST, "the hub at %s does not answer; the session with it is given up", conn->address.text);
+}
+
 /* The caller gives up waiting: the hub's answer decides what became of the request. */
-static ipc_err cancel(ipc_conn *conn, ipc__pending *pending, ipc_err why)
+static ipc_err cancel(ipc_conn *conn, ipc__pending *pending)
 {
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_CANCEL, 0, 1);
     msgpack_pack_uint64(&packer, pending->seq);
     ipc_err err = ipc__conn_wait_deaf(conn, ipc__pending_done, pending, ipc__deadline(ipc__now(), LATE_MS));
-    if (err == IPC_ETIMEOUT) {
-        ipc__conn_lose(conn, IPC_ELOST);
-        return ipc__fail(IPC_ELOST, "the hub does not answer; the session with it is given up");
-    }
-    return err == IPC_OK && pending->err == IPC_EINTR ? why : err;
+    return err == IPC_ETIMEOUT ? unanswered(conn) : err;
 }
 
 ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
@@ -147,10 +150,13 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
         ipc__conn_lose(conn, IPC_ENOMEM);
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    uint64_t late = deadline == IPC__NEVER ? IPC__NEVER : deadline + (uint64_t)LATE_MS * IPC__US_PER_MS;
+    uint64_t margin = (uint64_t)LATE_MS * IPC__US_PER_MS;
+    uint64_t late = deadline > IPC__NEVER - margin ? IPC__NEVER : deadline + margin;
     ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, late);
-    if (err == IPC_EINTR || err == IPC_ETIMEOUT) {
-        err = cancel(conn, pending, err);
+    if (err == IPC_ETIMEOUT) {
+        err = unanswered(conn);
+    } else if (err == IPC_EINTR) {
+        err = cancel(conn, pending);
     }
     if (!pending->done) {
         DL_DELETE(conn->pending, pending);

@@ -13,6 +13,8 @@ enum {
     SLOW_US = 5000,                 /* a delivery that waited so long came too early */
     FAST_US = 2000,                 /* a window that is used up so fast may grow */
     IDLE_US = 1000,                 /* who has taken nothing for so long reports at once */
+    POLL_MS = 500,                  /* the hub answers a POLL sooner */
+    FENCE_MS = 2000,                /* and a RECALLED, if it lives */
     WANTS_US = 20 * 1000,           /* who has not asked for so long wants nothing any more */
 };
 
@@ -255,6 +257,7 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
     msg->seq = entry->seq;
     msg->position = entry->position;
     msg->attempt = entry->attempt;
+    msg->generation = handle->generation;
     in->taken = entry->position;
     in->last_get = coarse;
     in->bytes -= entry->length;
@@ -289,7 +292,7 @@ static ipc_err poll_hub(ipc__handle *handle)
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
     ipc__pending pending;
-    ipc_err err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
+    ipc_err err = ipc__conn_call(handle->conn, &pending, ipc__deadline(ipc__now(), POLL_MS));
     ipc__buf_free(&pending.reply);
     handle->in.polling = false;
     ipc__conn_wake(handle->conn);
@@ -320,7 +323,8 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
         } else {
             ask(handle);
             in->getters++;
-            err = ipc__conn_wait(handle->conn, stirs, handle, in->fenced && timeout_ms == 0 ? IPC__NEVER : deadline);
+            err = ipc__conn_wait(handle->conn, stirs, handle,
+                                 in->fenced && timeout_ms == 0 ? ipc__deadline(ipc__now(), FENCE_MS) : deadline);
             in->getters--;
         }
         if (err) {

@@ -67,6 +67,11 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     conn->slots[id].handle = handle;
     ipc__pending pending;
     ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
+    if (err) {
+        handle->generation = conn->generation - 1; /* of no session */
+        pthread_cond_broadcast(&conn->changed);
+        ipc__conn_wake(conn);
+    }
     if (err && id < conn->slot_count && conn->slots[id].handle == handle) {
         conn->slots[id].handle = NULL;
         if (err == IPC_EINTR && conn->state == IPC__CONN_LIVE) {
@@ -140,14 +145,9 @@ static ipc_err reopen(ipc__handle *handle)
     if (!handle->name) {
         return ipc__fail(IPC_ELOST, "the %s had no name, and is gone with its hub", handle->type);
     }
-    unsigned before = handle->generation;
     ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
-    if (err) {
-        handle->generation = before; /* of no session that lives */
-        pthread_cond_broadcast(&handle->conn->changed);
-        ipc__conn_wake(handle->conn);
-    } else {
+    if (!err) {
         handle->told_lost = false;
         handle->end = IPC_OK;
         handle->failed = IPC_OK;

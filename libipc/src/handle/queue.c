@@ -7,6 +7,7 @@
 
 #include <ipc/queue.h>
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl NULL */
 #include <uthash.h>
 #include <utlist.h>
 
@@ -220,6 +221,10 @@ static void lease_add(ipc_queue *queue, const ipc_msg *item)
     *lease = (struct lease){
         .seq = item->seq, .position = item->position, .attempt = item->attempt, .thread = pthread_self()};
     HASH_ADD(hh, queue->by_seq, seq, sizeof lease->seq, lease);
+    if (!lease->hh.tbl) {
+        free(lease);
+        return;
+    }
     DL_APPEND(queue->leases, lease);
 }
 
@@ -272,7 +277,8 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
     struct lease *lease;
     HASH_FIND(hh, queue->by_seq, &item->seq, sizeof item->seq, lease);
     /* Settled before, or taken in a session that is gone: then this touches nothing. */
-    if (lease && lease->attempt == item->attempt && lease->position == item->position) {
+    if (lease && item->generation == queue->base.generation && lease->attempt == item->attempt &&
+        lease->position == item->position) {
         settle(queue, op, item->seq, item->position, item->attempt);
         lease_drop(queue, lease);
     }

@@ -131,9 +131,12 @@ void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now)
         }
     }
     while (session->leases) {
-        ipc__lease *lease = session->leases;
+        /* The newest first: what goes back then always goes to the head. */
+        ipc__lease *lease = session->leases->prev;
+        ipc__object *object = lease->object;
         ipc__lease_remove(lease);
-        lease->object->ops->lease_end(lease, end);
+        bool last = !session->leases || session->leases->prev->object != object;
+        object->ops->lease_end(lease, end, last);
     }
     session->lane->peer_gone(session->peer);
     session_free(session);

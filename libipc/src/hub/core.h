@@ -57,8 +57,9 @@ struct ipc__object_ops {
     /* An operation of this type. An error other than IPC_EPROTO is told to the client; IPC_EPROTO ends its session. */
     ipc_err (*request)(ipc__hold *hold, const ipc__request *request);
 
-    /* The session that had the lease is gone, after all its holds were detached. NULL for types without leases. */
-    void (*lease_end)(ipc__lease *lease, ipc__end end);
+    /* The session that had the lease is gone, after all its holds were detached; last: no other of this object
+     * follows at once. NULL for types without leases. */
+    void (*lease_end)(ipc__lease *lease, ipc__end end, bool last);
 
     /* The options as a map, as OPEN answers them for this hold. */
     void (*describe)(const ipc__hold *hold, msgpack_packer *packer);
@@ -96,6 +97,7 @@ struct ipc__call {
     uint64_t session_id; /* whose it is, or was */
     uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
     ipc_err late;        /* the answer at the timeout */
+    bool impatient;      /* it waits for what was recalled, and for nothing else */
     ipc__call **queue;   /* the list that it waits in */
     ipc__item *item;     /* owned: what a put brings */
     ipc__call **slot;    /* where else it is known, to be cleared with it; or NULL */

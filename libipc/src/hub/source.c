@@ -132,7 +132,8 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
 {
     ipc__stream *stream = source->stream;
     bool pipelined = request->op == IPC__OP_PUT;
-    if (!pipelined && timeout_ms == 0) {
+    bool impatient = !pipelined && timeout_ms == 0;
+    if (impatient) {
         if (stream->credits == 0) {
             ipc__item_free(core_of(stream), item);
             return ipc__fail_plain(IPC_EFULL);
@@ -146,6 +147,7 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
         return ipc__fail_plain(IPC_ENOMEM);
     }
     call->item = item;
+    call->impatient = impatient;
     if (pipelined) {
         own_item(stream, item);
     }
@@ -246,6 +248,15 @@ void ipc__stream_admit(ipc__stream *stream)
         enqueue(stream, call->item);
         call->item = NULL;
         ipc__call_answer(call, IPC_OK);
+    }
+    /* Nothing is left that could come back: who does not want to wait is told. */
+    ipc__call *call;
+    ipc__call *next;
+    DL_FOREACH_SAFE(stream->credits ? NULL : stream->putters, call, next)
+    {
+        if (call->impatient) {
+            ipc__call_answer(call, IPC_EFULL);
+        }
     }
 }
 

@@ -93,6 +93,18 @@ static ipc__block *receive_frame(void *socket, bool *more)
     return &block->base;
 }
 
+/* Drop what is left of a message, so that the next frame is the next message's first. */
+static void drain(void *socket)
+{
+    zmq_msg_t rest;
+    int more = 1;
+    while (more) {
+        zmq_msg_init(&rest);
+        more = zmq_msg_recv(&rest, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&rest);
+        zmq_msg_close(&rest);
+    }
+}
+
 int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
 {
     bool more = true;
@@ -101,9 +113,12 @@ int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
     while (more) {
         ipc__block *frame = receive_frame(socket, &more);
         if (!frame) {
-            int result = errno == EAGAIN && envelope->frame_count == 0 ? 0 : -2;
+            bool nothing = errno == EAGAIN && envelope->frame_count == 0;
             ipc__envelope_free(envelope);
-            return result;
+            if (!nothing) {
+                drain(socket);
+            }
+            return nothing ? 0 : -2;
         }
         if (envelope->frame_count == IPC__FRAMES_MAX) {
             excess = true;

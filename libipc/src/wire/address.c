@@ -118,6 +118,9 @@ static ipc_err parse_tcp(ipc__address *address, const char *text, const char *re
         strlen(text) >= sizeof address->text) {
         return ipc__fail(IPC_EADDRESS, "\"%s\" is not tcp://host:port", text);
     }
+    if (strcmp(colon, ":*") != 0 && strtoul(colon + 1, NULL, 10) > UINT16_MAX) {
+        return ipc__fail(IPC_EADDRESS, "\"%s\": %s is not a port, which is at most %d", text, colon + 1, UINT16_MAX);
+    }
     if (!is_loopback(rest, (size_t)(colon - rest))) {
         return ipc__fail(IPC_EPERM,
                          "\"%s\" leaves this host, and there are no keys yet to keep strangers out; use "

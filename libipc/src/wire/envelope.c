@@ -33,6 +33,9 @@ bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
         msgpack_pack_bin_body(&packer, value.data, value.length);
         return !out->ops.failed;
     }
+    if (out->ops.failed || !ipc__buf_reserve(&out->ops, 1)) {
+        return false;
+    }
     block = block ? ipc__block_ref(block) : ipc__block_copy(value.data, value.length);
     if (!block) {
         return false;

@@ -110,12 +110,14 @@ static void queue_accepted(ipc__stream *stream, ipc__item *item)
 
 static const ipc__stream_ops stream_ops = {.taken = queue_taken, .accepted = queue_accepted};
 
-static void queue_lease_end(ipc__lease *base, ipc__end end)
+static void queue_lease_end(ipc__lease *base, ipc__end end, bool last)
 {
     struct queue *queue = queue_of(base->object);
     if (end == IPC__END_CRASH) {
         revoke(queue, (struct lease *)base);
-        ipc__stream_pump(&queue->stream);
+        if (last) {
+            ipc__stream_pump(&queue->stream);
+        }
         return;
     }
     ipc__log(IPC_LOG_WARN,
