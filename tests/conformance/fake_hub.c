@@ -141,7 +141,9 @@ static blob copy(const void *bytes, size_t length)
     if (!all.bytes) {
         abort();
     }
-    memcpy(all.bytes, bytes, length);
+    if (length) {
+        memcpy(all.bytes, bytes, length);
+    }
     return all;
 }
 

@@ -288,7 +288,9 @@ static void test_wire_client__a_large_value(void **state)
     fake_hub *hub = fake_hub_open(wire);
     ipc_conn *conn = connect_to(hub);
     ipc_queue *queue = open_queue(hub, conn);
-    blob large = hex_blob(json_loads("[\"c600010000\", [\"61\", 65536]]", 0, NULL));
+    json_t *parts = json_pack("[s,[s,i]]", "c600010000", "61", 65536);
+    blob large = hex_blob(parts);
+    json_decref(parts);
     assert_int_equal(ipc_queue_put_bytes(queue, large.bytes, large.length, PATIENCE_MS), IPC_OK);
     blob frame;
     blob found = fake_hub_heard(hub, op_of(vector("PUT of a large value")), &frame);
