@@ -25,7 +25,7 @@ struct record {
     atomic_uchar owned; /* and a flush behind it came back: the hub owns it */
     atomic_uchar first; /* takes with attempt 1 */
     atomic_uchar takes;
-    atomic_uchar done;  /* done() was begun: the hub may know of it, also when its caller is killed next */
+    atomic_uchar done; /* done() was begun: the hub may know of it, also when its caller is killed next */
 };
 
 struct history {
@@ -122,7 +122,8 @@ static void finish(ipc_queue *queue, struct history *history, const ipc_msg *ite
     uint64_t id = IDS;
     CHECK_OK(ipc_unpack(item, "[U]", &id));
     if (id < IDS) {
-        atomic_store(&history->records[id].done, 1); /* before: a death in between hands it out again, and it is noted again */
+        atomic_store(&history->records[id].done,
+                     1); /* before: a death in between hands it out again, and it is noted again */
     }
     CHECK_OK(ipc_queue_done(queue, item));
 }
