@@ -22,7 +22,8 @@ def hex_bytes(parts):
     """Hex digits; or a list of parts, a part being digits or [digits, times]."""
     if isinstance(parts, str):
         return bytes.fromhex(parts)
-    return b"".join(bytes.fromhex(part) if isinstance(part, str) else bytes.fromhex(part[0]) * part[1] for part in parts)
+    pairs = ((part, 1) if isinstance(part, str) else part for part in parts)
+    return b"".join(bytes.fromhex(digits) * times for digits, times in pairs)
 
 
 def expand(notation):

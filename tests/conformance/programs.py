@@ -93,7 +93,7 @@ class Program:
 
 
 class Troupe:
-    """The actors of a pair of languages, "a" and "b", kept from case to case: starting an interpreter takes its time."""
+    """The actors of a pair of languages, "a" and "b", kept from case to case, as starting an interpreter takes time."""
 
     def __init__(self, pair):
         self._languages = dict(zip("ab", pair))

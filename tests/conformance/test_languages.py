@@ -74,7 +74,8 @@ def test_languages__values_travel_through_a_queue(pair, troupe):
     count = 0
     travels(troupe, opening)
     for value, outcome in letters(pair):
-        travels(troupe, [{"by": "a", "do": "put", "on": "q", "value": value}, {"by": "b", "do": "get", "on": "q", **outcome}])
+        put, get = {"do": "put", "on": "q", "value": value}, {"do": "get", "on": "q", **outcome}
+        travels(troupe, [{"by": "a", **put}, {"by": "b", **get}])
         count += 1
     assert count > 80
 
@@ -84,8 +85,8 @@ def test_languages__values_travel_through_a_pipe(pair, troupe):
         troupe.go_to(hub.address)
         travels(troupe, [{"by": who, "do": "pipe", "as": "p", "name": "values"} for who in "ab"])
         for value, outcome in letters(pair):
-            steps = [{"by": "a", "do": "send", "on": "p", "value": value}, {"by": "b", "do": "recv", "on": "p", **outcome}]
-            travels(troupe, steps)
+            send, recv = {"do": "send", "on": "p", "value": value}, {"do": "recv", "on": "p", **outcome}
+            travels(troupe, [{"by": "a", **send}, {"by": "b", **recv}])
 
 
 # ---- the table ----

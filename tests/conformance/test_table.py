@@ -5,6 +5,8 @@ Touches hubs of its own. Locks nothing.
 
 import itertools
 import os
+import re
+from pathlib import Path
 
 import pytest
 from interpreter import Actor
@@ -50,7 +52,9 @@ class Stage:
         self._hub.stop()
 
 
-CASES = [case for case in load("table.json")["cases"] if not case.get("processes")]
+TABLE = load("table.json")["cases"]
+CASES = [case for case in TABLE if not case.get("processes")]
+SEMANTICS = Path(__file__).parents[2] / "docs" / "semantics.md"
 
 
 @pytest.mark.parametrize("transport", ["ipc", "inproc", "tcp"])
@@ -63,3 +67,13 @@ def test_table(case, transport):
         run(case, stage.perform)
     finally:
         stage.close()
+
+
+def test_table__holds_rows_of_the_semantics():
+    rows = set(re.findall(r"^\| (.+?) \|", SEMANTICS.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {case["says"] for case in TABLE} <= rows
+
+
+def test_table__names_are_names():
+    names = [case["name"] for case in TABLE]
+    assert len(names) == len(set(names))

@@ -1,4 +1,4 @@
-"""wire.json in Python: every vector decodes to what it means and encodes to its bytes; and the protocol's page is covered.
+"""wire.json in Python: every vector decodes to what it means, and encodes to its bytes; the protocol's page is covered.
 
 Touches docs/protocol.md. Locks nothing.
 """

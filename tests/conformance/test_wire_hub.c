@@ -165,6 +165,16 @@ static void expect_silence(const rig *self)
 
 /* ---- conversations ---- */
 
+/* As the hub's loop does: it wakes up for whatever is due. */
+static void pass_time(rig *self, uint64_t until)
+{
+    while (ipc__core_due(&self->core) <= until) {
+        ipc__core_advance(&self->core, ipc__core_due(&self->core));
+    }
+    ipc__core_advance(&self->core, until);
+    ipc__zmq_hub_flush(self->zmq, until);
+}
+
 static void play(rig *self, const json_t *message)
 {
     const char *by = text_member(message, "by");
@@ -177,8 +187,7 @@ static void play(rig *self, const json_t *message)
     if (strcmp(by, "client") == 0) {
         play_client(self, message, now);
     } else {
-        ipc__core_advance(&self->core, now);
-        ipc__zmq_hub_flush(self->zmq, now);
+        pass_time(self, now);
     }
 }
 

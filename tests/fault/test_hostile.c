@@ -272,7 +272,7 @@ static void test_hostile__strangers_on_the_endpoint(void **state)
 
 #define OP(literal)                                                                                                    \
     {                                                                                                                  \
-        literal, sizeof literal - 1                                                                                    \
+        (literal), sizeof(literal) - 1                                                                                 \
     }
 
 /* Operations that no client sends. Each stands for itself, behind a header and an OPEN of handle 1. */

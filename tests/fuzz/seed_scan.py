@@ -1,4 +1,4 @@
-"""Write the seeds of corpus/scan, each a value or what is nearly one. Run it here after a change: python3 seed_scan.py"""
+"""Write the seeds of corpus/scan: values, and what is nearly one. Run it after a change: python3 seed_scan.py"""
 
 from pathlib import Path
 

@@ -30,7 +30,7 @@ int place_setup(void **state);
 int place_teardown(void **state);
 
 /* A place by hand; NULL options: the defaults. It has a process of its own except with inproc. */
-place *place_open(lane which, const ipc_hub_options *options);
+place *place_open(lane which, const ipc_hub_options *given);
 void place_close(place *self);
 
 /* The process of the hub; 0: there is none (any more). */

@@ -197,6 +197,15 @@ static void shut(ipc_conn *conn)
     pthread_mutex_unlock(&conn->lock);
 }
 
+/* The list's lock is held, which is taken before a connection's. */
+static bool is_closed(ipc_conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    bool closed = conn->state == IPC__CONN_CLOSED;
+    pthread_mutex_unlock(&conn->lock);
+    return closed;
+}
+
 /* At exit a program ends its sessions cleanly; a crash does not come here. */
 static void close_all(void)
 {
@@ -204,7 +213,7 @@ static void close_all(void)
     for (;;) {
         pthread_mutex_lock(&list_lock);
         ipc_conn *conn = conns;
-        while (conn && conn->state == IPC__CONN_CLOSED) {
+        while (conn && is_closed(conn)) {
             conn = conn->next;
         }
         if (conn) {
@@ -298,7 +307,7 @@ static ipc_conn *find_shared(const char *address)
     pthread_mutex_lock(&list_lock);
     DL_FOREACH(conns, conn)
     {
-        if (strcmp(conn->address.text, address) == 0 && conn->state != IPC__CONN_CLOSED) {
+        if (strcmp(conn->address.text, address) == 0 && !is_closed(conn)) {
             ipc__conn_ref(conn);
             break;
         }
@@ -320,7 +329,7 @@ ipc_err ipc_conn_default(ipc_conn **out)
     }
     ipc__fork_check();
     pthread_mutex_lock(&list_lock);
-    if (default_conn && default_conn->state == IPC__CONN_CLOSED) {
+    if (default_conn && is_closed(default_conn)) {
         default_conn = NULL; /* its reference goes with the process */
     }
     *out = default_conn ? ipc__conn_ref(default_conn) : NULL;
@@ -421,12 +430,15 @@ void ipc__conn_forked(ipc_conn *conn)
         close(conn->wake);
     }
     init_sync(conn);
-    conn->link = NULL;
+    if (conn->link) {
+        conn->link->ops->abandon(conn->link);
+        conn->link = NULL;
+    }
+    ipc__outbox_reset(&conn->out);
     conn->pending = NULL;
     conn->driving = conn->thread_drives = conn->thread_parked = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
-    conn->out = (ipc__outbox){0};
     if (conn->state != IPC__CONN_CLOSED) {
         conn->state = conn->heir_control >= 0 ? IPC__CONN_FORKED : IPC__CONN_LOST;
     }

@@ -26,6 +26,9 @@ typedef struct ipc__link_ops {
     int (*fd)(const ipc__link *link);
 
     void (*close)(ipc__link *link);
+
+    /* In a forked child: forget the parent's link without touching what the parent uses. */
+    void (*abandon)(ipc__link *link);
 } ipc__link_ops;
 
 struct ipc__link {

@@ -49,6 +49,11 @@ static void link_close(ipc__link *base)
     free(base);
 }
 
+static void link_abandon(ipc__link *base)
+{
+    free(base); /* the socket is the parent's, and its context was forgotten */
+}
+
 static const ipc__link_ops ops = {
     .name = "zmq",
     .send = link_send,
@@ -56,6 +61,7 @@ static const ipc__link_ops ops = {
     .readable = link_readable,
     .fd = link_fd,
     .close = link_close,
+    .abandon = link_abandon,
 };
 
 static void set_int(void *socket, int option, int value)

@@ -8,12 +8,27 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#ifdef __SANITIZE_THREAD__
+/* libzmq is not instrumented: what it hands from thread to thread is told here. */
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+static char handed_over;
+#define HANDS_OVER() __tsan_release(&handed_over)
+#define IS_HANDED() __tsan_acquire(&handed_over)
+#else
+#define HANDS_OVER() ((void)0)
+#define IS_HANDED() ((void)0)
+#endif
+
+/* One context begins or ends at a time: libraries below libzmq cannot do both at once. Taken before lock. */
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void *context;
 static unsigned users;
 
 void *ipc__zmq_context_acquire(void)
 {
+    pthread_mutex_lock(&life);
     pthread_mutex_lock(&lock);
     if (!context) {
         context = zmq_ctx_new();
@@ -24,12 +39,14 @@ void *ipc__zmq_context_acquire(void)
     void *result = context;
     users += result != NULL;
     pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&life);
     return result;
 }
 
 void ipc__zmq_context_release(void)
 {
     void *dead = NULL;
+    pthread_mutex_lock(&life);
     pthread_mutex_lock(&lock);
     if (--users == 0) {
         dead = context;
@@ -38,10 +55,12 @@ void ipc__zmq_context_release(void)
     pthread_mutex_unlock(&lock);
     while (dead && zmq_ctx_term(dead) != 0 && errno == EINTR) {
     }
+    pthread_mutex_unlock(&life);
 }
 
 void ipc__zmq_context_before_fork(void)
 {
+    pthread_mutex_lock(&life);
     pthread_mutex_lock(&lock);
 }
 
@@ -52,6 +71,7 @@ void ipc__zmq_context_after_fork(bool child)
         users = 0;
     }
     pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&life);
 }
 
 /* ---- receiving ---- */
@@ -85,6 +105,7 @@ static ipc__block *receive_frame(void *socket, bool *more)
         free(block);
         return NULL;
     }
+    IS_HANDED();
     *more = zmq_msg_more(&block->message);
     atomic_init(&block->base.refs, 1);
     block->base.data = zmq_msg_data(&block->message);
@@ -139,12 +160,14 @@ int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
 static void unref_frame(void *data, void *hint)
 {
     (void)data;
+    IS_HANDED();
     ipc__block_unref(hint);
 }
 
 static int send_message(void *socket, zmq_msg_t *message, bool more)
 {
     int result;
+    HANDS_OVER();
     do {
         result = zmq_msg_send(message, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
     } while (result < 0 && errno == EINTR);
