@@ -222,7 +222,7 @@ static void on_end(const arrival *in)
 {
     sim_handle *self = in->handle;
     int64_t code = signed_number(in);
-    if (self->phase != SIM_OPENED) {
+    if (self->phase != SIM_OPENED || in->peer->client.leaving) {
         return;
     }
     if (code == IPC_EEOF) {

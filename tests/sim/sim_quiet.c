@@ -9,7 +9,7 @@
 
 enum {
     ROUNDS_MAX = 20000,
-    PROMPT_US = 100 * SIM_MS, /* by then, who can help others has been asked, if everybody answers */
+    PROMPT_US = 500 * SIM_MS, /* by then everybody who can help others has been asked, one every 2 ms */
 };
 
 static bool everybody_receives(sim_world *sim)
