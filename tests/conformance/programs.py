@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -24,7 +23,7 @@ PATIENCE_S = 60.0
 COMMANDS = {
     "c": [str(BUILD / "tests" / "conformance" / "actor")],
     "python": [sys.executable, str(ACTORS / "actor.py")],
-    "lua": [shutil.which("lua5.4") or "lua5.4", str(ACTORS / "actor.lua")],
+    "lua": [os.environ.get("LUA") or "lua5.4", str(ACTORS / "actor.lua")],
 }
 
 # Lua's binding may be left out of a build; C and this Python are there.

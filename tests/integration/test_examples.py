@@ -154,4 +154,4 @@ def test_examples__readme(tmp_path):
     assert run(sys.executable, "-c", code["python"]) == "{'id': 7, 'path': 'a.png'}\n"
     assert run(os.environ["LUA"], "-e", code["lua"]) == "8\tb.png\n"
     if shutil.which("ipc"):  # a build without the tool is fine
-        assert run("sh", "-ec", code["sh"]) == "1\n2\n3\n"
+        assert run("sh", "-ec", code["sh"]) == '{"id":9}\n'

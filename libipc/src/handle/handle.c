@@ -245,7 +245,7 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
 
 /* ---- sharing ---- */
 
-/* A ticket: ["libipc", version, address, type, name or nil, pin, epoch]. */
+/* A ticket: ["libipc", version, address, type, name or nil, pin]. */
 enum { TICKET_VERSION = 1, TICKET_FIELDS = 6 };
 
 static ipc_err pack_ticket(const ipc__handle *handle, const ipc__buf *pin, ipc_msg **ticket)
