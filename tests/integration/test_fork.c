@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -258,6 +259,35 @@ static void test_fork__while_other_threads_put_and_wait(void **state)
     things_leave(&my);
 }
 
+static ipc_err set_logs(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop)) {
+        ipc_set_log(NULL, NULL);
+    }
+    return IPC_OK;
+}
+
+static int child_sets_its_log(void *arg)
+{
+    (void)arg;
+    ipc_set_log(NULL, NULL);
+    return 0;
+}
+
+static void test_fork__while_another_thread_is_about_the_log(void **state)
+{
+    struct things my = things_of(*state);
+    atomic_bool stop = false;
+    call setting;
+    call_start(&setting, set_logs, &stop);
+    for (int i = 0; i < 200; i++) {
+        child_succeeds(fork_child(child_sets_its_log, NULL));
+    }
+    atomic_store(&stop, true);
+    CHECK_OK(call_result(&setting, DEADLINE_MS));
+    things_leave(&my);
+}
+
 /* ---- generations ---- */
 
 static int grandchild_puts(void *arg)
@@ -451,6 +481,10 @@ int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE};
     worker_begin(argc, argv, roles, 1);
+    if (!FORKS_WORK) {
+        puts("ThreadSanitizer knows no threads in forked children: nothing is run");
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         ON_LANE(test_fork__a_child_uses_what_its_parent_opened, named),
         ON_LANE(test_fork__a_parent_may_close_at_once, named),
@@ -459,6 +493,7 @@ int main(int argc, char **argv)
         ON_LANE(test_fork__what_the_parent_put_is_put_once, named),
         ON_LANE(test_fork__a_child_has_no_item_of_its_parents, named),
         ON_LANE(test_fork__while_other_threads_put_and_wait, named),
+        ON_LANE(test_fork__while_another_thread_is_about_the_log, named),
         ON_LANE(test_fork__grandchildren, named),
         ON_LANE(test_fork__several_holders_of_an_end, named),
         ON_LANE(test_fork__a_child_that_uses_nothing_leaves_nothing, named),

@@ -61,6 +61,13 @@ const char *listen_for_line(void);
 
 /* ---- forked children ---- */
 
+/* Whether children of programs with threads may have threads: ThreadSanitizer knows none there. */
+#ifdef __SANITIZE_THREAD__
+enum { FORKS_WORK = 0 };
+#else
+enum { FORKS_WORK = 1 };
+#endif
+
 /* Fork a child that runs body(arg) and leaves by _exit() with what it returned. */
 pid_t fork_child(int (*body)(void *arg), void *arg);
 
