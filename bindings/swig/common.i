@@ -4,8 +4,8 @@
  * Locks nothing.
  *
  * A language's own .i defines IPC_BINDING_LANGUAGE (a C macro, shown to those who look at the hub), supplies the
- * typemaps below, and includes this file. Every class is a bodyless %extend: SWIG calls ipc_queue_put_bytes() for
- * the method put_bytes of ipc_queue. Where the C library has no function of that shape, glue.h has it.
+ * typemaps below, and includes this file. Every class is a bodyless %extend: SWIG calls ipc_queue_put_packed() for
+ * the method put_packed of ipc_queue. Where the C library has no function of that shape, glue.h has it.
  *
  *   (const void *bytes, size_t length)   in:  any value, packed in one pass (borrowed during the call)
  *   (const void *ticket, size_t size)    in:  the same, for what a share() gave

@@ -4,14 +4,14 @@
  * Locks nothing: handles may be used from any thread.
  */
 %rename(Queue) ipc_queue;
-%rename(put) put_bytes;
+%rename(put) put_packed;
 %newobject ipc_queue::from_ticket;
 typedef struct ipc_queue {
     %extend {
         ipc_queue(ipc_conn *conn, const char *name, int mode, bool joinable, uint64_t maxsize, ipc_err *failed);
         ~ipc_queue();
         static ipc_queue *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
-        ipc_err put_bytes(const void *bytes, size_t length, int64_t timeout_ms);
+        ipc_err put_packed(const void *bytes, size_t length, int64_t timeout_ms);
         ipc_err get(int64_t timeout_ms, ipc_msg **value);
         ipc_err take(int64_t timeout_ms, ipc_msg **item);
         ipc_err done(const ipc_msg *item);
