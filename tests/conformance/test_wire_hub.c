@@ -93,7 +93,7 @@ static void receive_at_hub(const rig *self, ipc__zmq_id *id, ipc__envelope *enve
 static void bind_sender(rig *self, const ipc__zmq_id *id, ipc__envelope *envelope, bool says_bind, uint64_t now)
 {
     assert_true(ipc__zmq_peer_bind(&self->peer, id));
-    ipc__head head;
+    ipc__head head = {0};
     ipc__bytes token;
     if (says_bind) {
         assert_true(ipc__envelope_next(envelope, &head) && head.op == IPC__OP_BIND && head.fields == 1);
