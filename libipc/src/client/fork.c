@@ -96,12 +96,14 @@ static void before_fork(void)
         make_heir(conn);
     }
     ipc__zmq_context_before_fork();
+    ipc__log_before_fork(); /* the innermost of all locks */
 }
 
 /* ---- after ---- */
 
 static void after_in_parent(void)
 {
+    ipc__log_after_fork();
     ipc__zmq_context_after_fork(false);
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
         if (conn->child_control >= 0) {
@@ -127,6 +129,7 @@ static void forget_parent(void)
 
 static void after_in_child(void)
 {
+    ipc__log_after_fork();
     ipc__zmq_context_after_fork(true);
     forget_parent();
     ipc__hub_after_fork(true);

@@ -89,6 +89,16 @@ void ipc_set_log(ipc_log_fn log, void *arg)
     pthread_mutex_unlock(&log_lock);
 }
 
+void ipc__log_before_fork(void)
+{
+    pthread_mutex_lock(&log_lock);
+}
+
+void ipc__log_after_fork(void)
+{
+    pthread_mutex_unlock(&log_lock);
+}
+
 void ipc__log(ipc_log_level level, const char *format, ...)
 {
     pthread_mutex_lock(&log_lock);

@@ -18,4 +18,8 @@ ipc_err ipc__fail_plain(ipc_err err);
 
 void ipc__log(ipc_log_level level, const char *format, ...) IPC_PRINTF(2, 3);
 
+/* Around a fork, in parent and child: no other thread is in the midst of a line, whose lock would stay taken. */
+void ipc__log_before_fork(void);
+void ipc__log_after_fork(void);
+
 #endif
