@@ -125,7 +125,7 @@ static void play_client(rig *self, const json_t *message, uint64_t now)
     ipc_err err = ipc__core_input(self->session, &envelope, now);
     ipc__envelope_free(&envelope);
     ipc__zmq_hub_flush(self->zmq, now);
-    if (err == IPC_ECLOSED && strcmp(first_name(message), "BYE") == 0) {
+    if (err == IPC_ECLOSED && strncmp(first_name(message), "BYE", 3) == 0) {
         ipc__core_session_end(self->session, IPC__END_CLEAN, now);
         self->session = NULL;
         return;
