@@ -209,7 +209,7 @@ static ipc__item *next_of_run(const ipc__source *source, ipc__envelope *envelope
     ipc__head head;
     ipc__bytes value;
     ipc__block *block;
-    if (ipc__envelope_more(envelope) && ipc__envelope_next(envelope, &head) && head.op == IPC__OP_PUT &&
+    if (ipc__envelope_more(envelope) && ipc__envelope_next(envelope, &head) && head.op == IPC__OP_PUT && head.seq &&
         head.handle == source->hold->id && head.fields == 1 && ipc__read_value(envelope, &value, &block) &&
         check_value(core, value) == IPC_OK) {
         ipc__item *item = ipc__item_new(core, value, block);
