@@ -283,6 +283,12 @@ static void serve(ipc__stream *stream)
             ring_leave(sub);
             continue;
         }
+        if (!sub->ring_next && !sub->poll) { /* alone */
+            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready; wanted--) {
+                deliver(sub);
+            }
+            continue;
+        }
         deliver(sub);
         if (sub->poll) {
             ipc__call_answer(sub->poll, IPC_OK);
