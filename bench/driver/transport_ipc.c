@@ -108,7 +108,7 @@ static void *queue_open(const bench_options *options, bench_side which)
 static void queue_send(void *self)
 {
     ipc_side *side = self;
-    bench_check(ipc_queue_put_bytes(side->to, side->packed, side->head + side->size, IPC_FOREVER), "ipc_queue_put");
+    bench_check(ipc_queue_put_packed(side->to, side->packed, side->head + side->size, IPC_FOREVER), "ipc_queue_put");
 }
 
 static const void *queue_receive(void *self)
@@ -156,7 +156,7 @@ static void *pipe_open(const bench_options *options, bench_side which)
 static void pipe_send(void *self)
 {
     ipc_side *side = self;
-    bench_check(ipc_pipe_send_bytes(side->pipe, side->packed, side->head + side->size, IPC_FOREVER), "ipc_pipe_send");
+    bench_check(ipc_pipe_send_packed(side->pipe, side->packed, side->head + side->size, IPC_FOREVER), "ipc_pipe_send");
 }
 
 static const void *pipe_receive(void *self)

@@ -132,12 +132,12 @@ typedef ipc_err (*receive_fn)(void *handle, int64_t timeout_ms, ipc_msg **msg);
 
 static inline ipc_err send_to_queue(void *handle, const void *bytes, size_t length, int64_t timeout_ms)
 {
-    return ipc_queue_put_bytes(handle, bytes, length, timeout_ms);
+    return ipc_queue_put_packed(handle, bytes, length, timeout_ms);
 }
 
 static inline ipc_err send_to_pipe(void *handle, const void *bytes, size_t length, int64_t timeout_ms)
 {
-    return ipc_pipe_send_bytes(handle, bytes, length, timeout_ms);
+    return ipc_pipe_send_packed(handle, bytes, length, timeout_ms);
 }
 
 static inline ipc_err receive_from_queue(void *handle, int64_t timeout_ms, ipc_msg **msg)

@@ -150,11 +150,11 @@ PyObject *ipc__py_unpack_bytes(PyObject *packed);
 /* ---- the classes ---- */
 
 /* calls.c has these. */
-%ignore ipc_queue::put_bytes;
+%ignore ipc_queue::put_packed;
 %ignore ipc_queue::get;
 %ignore ipc_queue::take;
 %ignore ipc_queue::from_ticket;
-%ignore ipc_pipe::send_bytes;
+%ignore ipc_pipe::send_packed;
 %ignore ipc_pipe::recv;
 %ignore ipc_pipe::poll;
 %ignore ipc_pipe::from_ticket;

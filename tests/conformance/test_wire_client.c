@@ -272,10 +272,10 @@ static void test_wire_client__puts(void **state)
     expect_exactly(hub, "PUT of a text");
     assert_int_equal(put_int(queue, 42, PATIENCE_MS), IPC_OK);
     expect_exactly(hub, "PUT of an integer");
-    assert_int_equal(ipc_queue_put_bytes(queue, "\xc0", 1, PATIENCE_MS), IPC_OK);
+    assert_int_equal(ipc_queue_put_packed(queue, "\xc0", 1, PATIENCE_MS), IPC_OK);
     expect_exactly(hub, "PUT of null");
     answer(hub, "PUT to a deleted queue", "FAIL: deleted");
-    assert_int_equal(ipc_queue_put_bytes(queue, "\xc0", 1, PATIENCE_MS), IPC_OK);
+    assert_int_equal(ipc_queue_put_packed(queue, "\xc0", 1, PATIENCE_MS), IPC_OK);
     expect(hub, "PUT to a deleted queue");
     assert_int_equal(ipc_queue_flush(queue, PATIENCE_MS), IPC_EDELETED);
     ipc_queue_free(queue);
@@ -291,7 +291,7 @@ static void test_wire_client__a_large_value(void **state)
     json_t *parts = json_pack("[s,[s,i]]", "c600010000", "61", 65536);
     blob large = hex_blob(parts);
     json_decref(parts);
-    assert_int_equal(ipc_queue_put_bytes(queue, large.bytes, large.length, PATIENCE_MS), IPC_OK);
+    assert_int_equal(ipc_queue_put_packed(queue, large.bytes, large.length, PATIENCE_MS), IPC_OK);
     blob frame;
     blob found = fake_hub_heard(hub, op_of(vector("PUT of a large value")), &frame);
     json_t *own = json_pack("{s:O,s:[i]}", "means", member(vector("PUT of a large value"), "means"), "varies", SEQ);

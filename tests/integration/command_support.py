@@ -132,7 +132,7 @@ class Library:
         pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64
         library.ipc_connect.argtypes = [ctypes.POINTER(pointer), ctypes.c_char_p, pointer]
         library.ipc_queue_open.argtypes = [ctypes.POINTER(pointer), pointer, ctypes.c_char_p, pointer]
-        library.ipc_queue_put_bytes.argtypes = [pointer, ctypes.c_char_p, size, number]
+        library.ipc_queue_put_packed.argtypes = [pointer, ctypes.c_char_p, size, number]
         library.ipc_queue_get.argtypes = [pointer, number, ctypes.POINTER(pointer)]
         library.ipc_queue_flush.argtypes = [pointer, number]
         library.ipc_queue_join.argtypes = [pointer, number]
@@ -164,7 +164,7 @@ class RawQueue:
         self.library.ipc_conn_free(self.conn)
 
     def put(self, packed):
-        assert self.library.ipc_queue_put_bytes(self.handle, packed, len(packed), -1) == 0
+        assert self.library.ipc_queue_put_packed(self.handle, packed, len(packed), -1) == 0
 
     def flush(self):
         assert self.library.ipc_queue_flush(self.handle, 10000) == 0

@@ -308,8 +308,8 @@ static void test_queue__a_value_outlives_its_queue_and_connection(void **state)
 static void test_queue__bytes_are_put_as_they_are(void **state)
 {
     user me = user_of(*state, "jobs", false, 0);
-    CHECK_OK(ipc_queue_put_bytes(me.queue, "\x2a", 1, 0));
-    CHECK_OK(ipc_queue_put_bytes(me.queue, "\xc1", 1, 0)); /* no value: who reads it finds out */
+    CHECK_OK(ipc_queue_put_packed(me.queue, "\x2a", 1, 0));
+    CHECK_OK(ipc_queue_put_packed(me.queue, "\xc1", 1, 0)); /* no value: who reads it finds out */
     expect_numbers(me.queue, 42, 42);
     ipc_msg *item = take(me.queue);
     int64_t number;

@@ -186,10 +186,10 @@ static block flat(uint32_t count)
 static void test_codec_scan__the_number_of_values_has_a_limit(void **state)
 {
     (void)state;
-    block most = flat(IPC__MAX_NODES - 1);
+    block most = flat(IPC__ELEMENTS - 1);
     assert_int_equal(ipc_msg_check(most.bytes, most.length), IPC_OK);
     block_free(most);
-    block over = flat(IPC__MAX_NODES);
+    block over = flat(IPC__ELEMENTS);
     assert_int_equal(ipc_msg_check(over.bytes, over.length), IPC_EBADMSG);
     assert_says("more than 2^24 values in one: offset 0 of");
     block_free(over);

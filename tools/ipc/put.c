@@ -64,7 +64,7 @@ static int put_value(struct put *put, const char *text, size_t length)
     if (!(put->raw ? json_read_raw : json_read)(text, length, &put->packed, why)) {
         return bad_value(put, why);
     }
-    ipc_err err = ipc_queue_put_bytes(put->target.queue, put->packed.data, put->packed.size, put->timeout_ms);
+    ipc_err err = ipc_queue_put_packed(put->target.queue, put->packed.data, put->packed.size, put->timeout_ms);
     if (err == IPC_EINTR && stop_signal()) {
         return STATUS_STOPPED;
     }

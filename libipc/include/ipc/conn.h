@@ -75,6 +75,31 @@ IPC_EXPORT ipc_err ipc_unlink(ipc_conn *conn, const char *name);
 IPC_EXPORT ipc_err ipc_list(ipc_conn *conn, ipc_msg **list);
 
 /**
+ * Look at the hub: a map of its version, process, time of life, sessions, objects, memory, limits, and what it refused.
+ * docs/command.md explains each.
+ *
+ * @param[out] stat  The caller owns it: ipc_msg_free().
+ * @return As ipc_list(). Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_stat(ipc_conn *conn, ipc_msg **stat);
+
+/**
+ * Look at one named object: a map of its type, options, what it holds, who holds it, and who waits.
+ *
+ * @param[out] info  The caller owns it: ipc_msg_free().
+ * @return IPC_ENOENT; as ipc_list(). Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_info(ipc_conn *conn, const char *name, ipc_msg **info);
+
+/**
+ * End the session as that of a program that failed: what was put is delivered, but what was taken and not finished is
+ * handed out again, as after a crash. Else as ipc_conn_close().
+ *
+ * @param conn  NULL: every connection of this process, from now on to the process's end, also those that exit() closes.
+ */
+IPC_EXPORT void ipc_conn_fail(ipc_conn *conn);
+
+/**
  * End the session cleanly: flush what was put (waiting at most two seconds), tell the hub, wake every waiter of this
  * connection with IPC_ECLOSED. Calling it again does nothing. Handles opened through it return IPC_ECLOSED.
  * A program that ends by return from main or by exit() closes its connections by itself.

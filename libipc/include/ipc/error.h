@@ -43,7 +43,14 @@ IPC_BEGIN_DECLS
     X(IPC_EFORMAT, -27, "the format string and the value or arguments do not match")                                   \
     X(IPC_EUNFINISHED, -28, "task_done was called more often than items were taken")                                   \
     X(IPC_EPERM, -29, "not allowed")                                                                                   \
-    X(IPC_ENOTSUP, -30, "not supported here")
+    X(IPC_ENOTSUP, -30, "not supported here")                                                                          \
+    X(IPC_ENAME, -31, "not a name")                                                                                    \
+    X(IPC_EDEPTH, -32, "the value is nested more deeply than allowed")                                                 \
+    X(IPC_EELEMENTS, -33, "the value has more elements than allowed")                                                  \
+    X(IPC_ESESSIONS, -34, "the hub has as many sessions as it may")                                                    \
+    X(IPC_EOBJECTS, -35, "the hub has as many objects as it may")                                                      \
+    X(IPC_EMEMORY, -36, "the hub holds as many bytes as it may")                                                       \
+    X(IPC_ETOOSMALL, -37, "the buffer is too small for the value")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),

@@ -21,16 +21,18 @@ typedef struct ipc_hub_options {
     ipc_hub_life life;          /**< When it ends by itself. */
     int64_t grace_ms;           /**< How long it stays without a session. */
     int64_t session_timeout_ms; /**< A remote (TCP) session that is silent for so long is gone. */
-    uint32_t max_sessions;      /**< Sessions at once. */
-    uint32_t max_objects;       /**< Objects at once. */
-    uint64_t max_memory;        /**< Bytes of values held: past it, puts are refused with IPC_ELIMIT. */
+    uint32_t max_sessions;      /**< Sessions at once: past it IPC_ESESSIONS. */
+    uint32_t max_objects;       /**< Objects at once: past it IPC_EOBJECTS. */
+    uint64_t max_memory;        /**< Bytes of values held: past it, puts are refused with IPC_EMEMORY. */
     uint32_t max_message;       /**< Bytes of one value. */
+    uint32_t max_name;          /**< Bytes of an object's name: 1 to 255. */
+    uint32_t max_waiting;       /**< Calls of one session that wait at once, and tickets that it keeps. */
 } ipc_hub_options;
 
 #define IPC_HUB_OPTIONS_INIT                                                                                           \
     {                                                                                                                  \
         sizeof(ipc_hub_options), IPC_HUB_UNTIL_STOPPED, 10000, 10000, 500, 100000, UINT64_C(4) << 30,                  \
-            UINT32_C(256) << 20                                                                                        \
+            UINT32_C(256) << 20, 255, 10000                                                                            \
     }
 
 /**

@@ -21,6 +21,38 @@ typedef enum ipc_ext {
     IPC_EXT_PICKLE = 68,    /**< A pickled Python object: read only where the program asked for it. */
 } ipc_ext;
 
+/** A value's packed bytes, borrowed. */
+typedef struct ipc_packed {
+    const void *bytes;
+    size_t length;
+} ipc_packed;
+
+/* ---- limits ---- */
+
+/** What this process accepts of a value. */
+typedef struct ipc_value_limits {
+    uint32_t max_depth;    /**< How deeply sequences and maps may be nested: 1 to 128, 32 by default. */
+    uint32_t max_elements; /**< How many values it may consist of: 1 or more, 2^24 by default. */
+} ipc_value_limits;
+
+#define IPC_VALUE_LIMITS_INIT                                                                                          \
+    {                                                                                                                  \
+        32, UINT32_C(1) << 24                                                                                          \
+    }
+
+/**
+ * Set what this process accepts of a value that it packs, checks or takes: IPC_EDEPTH and IPC_EELEMENTS beyond. To be set
+ * before messages are made.
+ *
+ * @param limits  NULL for the defaults.
+ * @return IPC_OK; IPC_EINVAL a limit is out of range.
+ * Thread safety: any thread.
+ */
+IPC_EXPORT ipc_err ipc_set_value_limits(const ipc_value_limits *limits);
+
+/** What this process accepts of a value now. Thread safety: any thread. */
+IPC_EXPORT ipc_value_limits ipc_get_value_limits(void);
+
 /* ---- owned values ---- */
 
 /**
@@ -45,11 +77,12 @@ IPC_EXPORT ipc_msg *ipc_msg_ref(ipc_msg *msg);
 IPC_EXPORT void ipc_msg_free(ipc_msg *msg);
 
 /**
- * Check that bytes from outside are exactly one well-formed value: counts against the bytes left, depth at most 32,
- * at most 2^24 nodes, strings UTF-8, no reserved byte, all bytes consumed, a map's keys scalars (of the extensions:
+ * Check that bytes from outside are exactly one well-formed value: counts against the bytes left, the limits of depth and
+ * elements, strings UTF-8, no reserved byte, all bytes consumed, a map's keys scalars (of the extensions:
  * IPC_EXT_TIMESTAMP and IPC_EXT_BIGINT). Neither recurses nor allocates.
  *
- * @return IPC_OK; IPC_EBADMSG, with the reason and offset in ipc_last_error(); IPC_EINVAL a NULL argument.
+ * @return IPC_OK; IPC_EBADMSG, IPC_EDEPTH or IPC_EELEMENTS, with the reason and offset in ipc_last_error(); IPC_EINVAL a
+ *         NULL argument.
  * Thread safety: any thread.
  */
 IPC_EXPORT ipc_err ipc_msg_check(const void *bytes, size_t length);

@@ -61,6 +61,13 @@ IPC_EXPORT ipc_err ipc_pipe_pair(ipc_pipe **a, ipc_pipe **b, ipc_conn *conn, con
 IPC_EXPORT ipc_err ipc_pipe_send(ipc_pipe *pipe, const ipc_msg *msg, int64_t timeout_ms);
 
 /** ipc_pipe_send() of packed bytes, which are borrowed and not checked: readers check what they take. */
+IPC_EXPORT ipc_err ipc_pipe_send_packed(ipc_pipe *pipe, const void *bytes, size_t length, int64_t timeout_ms);
+
+/**
+ * Send bytes: the other end receives a value of type bytes, or takes them with ipc_pipe_recv_bytes().
+ * @param bytes  Borrowed.
+ * @return As ipc_pipe_send().
+ */
 IPC_EXPORT ipc_err ipc_pipe_send_bytes(ipc_pipe *pipe, const void *bytes, size_t length, int64_t timeout_ms);
 
 /**
@@ -72,6 +79,20 @@ IPC_EXPORT ipc_err ipc_pipe_send_bytes(ipc_pipe *pipe, const void *bytes, size_t
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_pipe_recv(ipc_pipe *pipe, int64_t timeout_ms, ipc_msg **msg);
+
+/**
+ * Receive bytes into a buffer. A value that is no bytes, or too long, stays where it is.
+ *
+ * @param buffer        Room for capacity bytes; NULL with 0 asks how long the next one is.
+ * @param[out] length   How many bytes came; with IPC_ETOOSMALL, how many there are to come.
+ * @return IPC_OK; IPC_ETOOSMALL; IPC_ETYPE the next value is no bytes: ipc_pipe_recv() takes it; as ipc_pipe_recv().
+ * Thread safety: any thread. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_pipe_recv_bytes(ipc_pipe *pipe, int64_t timeout_ms, void *buffer, size_t capacity,
+                                       size_t *length);
+
+/** A descriptor that is readable while a receive would find a value, the end or an error: see ipc_queue_fd(). */
+IPC_EXPORT ipc_err ipc_pipe_fd(ipc_pipe *pipe, int *fd);
 
 /**
  * Wait until a receive would not block: a value is there, or the end.

@@ -11,16 +11,34 @@
 
 IPC_BEGIN_DECLS
 
+/** Which ends of a session hand out again what it took from a joinable queue and has not finished. */
+typedef enum ipc_redeliver {
+    IPC_REDELIVER_CRASH = 0,  /**< Its process was killed, or failed (ipc_conn_fail). */
+    IPC_REDELIVER_ALWAYS = 1, /**< Every end. */
+    IPC_REDELIVER_NEVER = 2,  /**< None: such items stay unfinished. */
+} ipc_redeliver;
+
+/** How a queue is shut down. */
+typedef enum ipc_shutdown {
+    IPC_SHUTDOWN_DRAIN = 0,     /**< What it holds can still be taken. */
+    IPC_SHUTDOWN_IMMEDIATE = 1, /**< What it holds and nobody has taken is dropped, and counts as done. */
+} ipc_shutdown;
+
 typedef struct ipc_queue_options {
-    size_t size;        /**< sizeof(ipc_queue_options): set by the INIT macro. */
-    ipc_open_mode mode; /**< Attach, create, or either. */
-    bool joinable;      /**< Taken items stay leased until they are done; join() waits for all of them. */
-    uint64_t maxsize;   /**< The most items it holds; 0 for no bound. */
+    size_t size;             /**< sizeof(ipc_queue_options): set by the INIT macro. */
+    ipc_open_mode mode;      /**< Attach, create, or either. */
+    bool joinable;           /**< Taken items stay leased until they are done; join() waits for all of them. */
+    uint64_t maxsize;        /**< The most items it holds; 0 for no bound. */
+    ipc_redeliver redeliver; /**< Joinable: which ends of a session hand out again what it has not finished. */
+    uint32_t max_deliveries; /**< Joinable: an item that came back unfinished so often is not handed out again;
+                                   at most 1000, 0 for no bound. */
+    const char *dead_letter; /**< The name of the queue that it goes to then, which is made if there is none; NULL:
+                                   it is dropped, and the hub's log says so. Either way it counts as done. */
 } ipc_queue_options;
 
 #define IPC_QUEUE_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        sizeof(ipc_queue_options), IPC_OPEN_EITHER, false, 0                                                           \
+        sizeof(ipc_queue_options), IPC_OPEN_EITHER, false, 0, IPC_REDELIVER_CRASH, 0, NULL                             \
     }
 
 /**
@@ -33,7 +51,7 @@ typedef struct ipc_queue_options {
  * @param options     NULL for the defaults (then an existing queue is taken as it is). The first opener's options
  *                    count; a later one that asks for others gets IPC_EOPTIONS.
  * @return IPC_OK; IPC_EEXIST; IPC_ENOENT; IPC_ETYPE the name is that of another type; IPC_EOPTIONS; IPC_ELIMIT;
- *         IPC_EINVAL; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM.
+ *         IPC_EINVAL; IPC_ENAME; IPC_EOBJECTS; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM.
  * Thread safety: any thread; handles too may be used from any thread. Blocking: one round trip.
  */
 IPC_EXPORT ipc_err ipc_queue_open(ipc_queue **queue, ipc_conn *conn, const char *name,
@@ -47,14 +65,38 @@ IPC_EXPORT ipc_err ipc_queue_open(ipc_queue **queue, ipc_conn *conn, const char 
  *
  * @param msg         Borrowed.
  * @param timeout_ms  How long to wait for room: milliseconds, 0 not at all, -1 for ever.
- * @return IPC_OK; IPC_EFULL no room came in time; IPC_ETOOBIG; IPC_ELIMIT; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED;
- *         IPC_ENOMEM.
+ * @return IPC_OK; IPC_EFULL no room came in time; IPC_ESHUTDOWN; IPC_ETOOBIG; IPC_EMEMORY; IPC_EDELETED; IPC_ELOST;
+ *         IPC_ECLOSED; IPC_ENOMEM.
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_queue_put(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms);
 
+/**
+ * ipc_queue_put(), and wait until the hub owns the value: what is returned is this put's own outcome. An interrupted
+ * or lost call tells nothing of it.
+ *
+ * @return As ipc_queue_put(); an error of an earlier put comes first, and then nothing was put.
+ * Blocking: up to timeout_ms for room, and one round trip.
+ */
+IPC_EXPORT ipc_err ipc_queue_put_confirm(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms);
+
 /** ipc_queue_put() of packed bytes, which are borrowed and not checked: readers check what they take. */
-IPC_EXPORT ipc_err ipc_queue_put_bytes(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms);
+IPC_EXPORT ipc_err ipc_queue_put_packed(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms);
+
+/** ipc_queue_put_confirm() of packed bytes. */
+IPC_EXPORT ipc_err ipc_queue_put_confirm_packed(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms);
+
+/**
+ * Put several values, in order, behind one another as far as no other producer comes between.
+ *
+ * @param values      Packed values; borrowed and not checked.
+ * @param timeout_ms  How long to wait for room for all of them.
+ * @param[out] put    How many were put: count when it returns IPC_OK, else those before the one that failed. May be
+ *                    NULL.
+ * @return As ipc_queue_put().
+ */
+IPC_EXPORT ipc_err ipc_queue_put_many(ipc_queue *queue, const ipc_packed *values, size_t count, int64_t timeout_ms,
+                                      size_t *put);
 
 /**
  * Take the oldest item.
@@ -62,11 +104,33 @@ IPC_EXPORT ipc_err ipc_queue_put_bytes(ipc_queue *queue, const void *bytes, size
  * @param timeout_ms  How long to wait: milliseconds, 0 not at all, -1 for ever.
  * @param[out] item   The item. The caller owns it: ipc_msg_free(). On a joinable queue it is leased to this session
  *                    until ipc_queue_done().
- * @return IPC_OK; IPC_EEMPTY nothing came in time; IPC_EDELETED; IPC_ELOST the hub is gone; IPC_ECLOSED; IPC_ENOMEM;
- *         an error of an earlier put.
+ * @return IPC_OK; IPC_EEMPTY nothing came in time; IPC_ESHUTDOWN it is shut down, and empty; IPC_EDELETED; IPC_ELOST
+ *         the hub is gone; IPC_ECLOSED; IPC_ENOMEM; an error of an earlier put.
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item);
+
+/**
+ * Take several items: wait for the first, then take what is here without waiting.
+ *
+ * @param max         The most to take, 1 or more.
+ * @param[out] items  Room for max items. The caller owns those that were taken, each as from ipc_queue_get().
+ * @param[out] count  How many were taken: 0 unless it returns IPC_OK.
+ * @return As ipc_queue_get().
+ */
+IPC_EXPORT ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size_t max, ipc_msg **items, size_t *count);
+
+/**
+ * A descriptor that is readable while a get would find an item, an end or an error: for poll, epoll, and event loops.
+ * Having asked for it, this handle counts as a consumer that waits: one item may be handed to it ahead, and is recalled
+ * when others want it, so a readable descriptor may still turn empty: get with a timeout of 0 then. A forked child asks
+ * for its own.
+ *
+ * @param[out] fd  Borrowed: valid until the handle is closed; only to be waited on, never read or closed.
+ * @return IPC_OK; IPC_ESYS; IPC_ELOST; IPC_ECLOSED.
+ * Thread safety: any thread. Blocking: no.
+ */
+IPC_EXPORT ipc_err ipc_queue_fd(ipc_queue *queue, int *fd);
 
 /**
  * Finish one item that was taken from a joinable queue. Finishing a delivery twice, or after it was handed to somebody
@@ -101,6 +165,16 @@ IPC_EXPORT ipc_err ipc_queue_task_done(ipc_queue *queue);
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_queue_join(ipc_queue *queue, int64_t timeout_ms);
+
+/**
+ * Shut the queue down: nothing more can be put. Puts return IPC_ESHUTDOWN, those that wait too; so do gets when it is
+ * empty. What was put before is taken as ever, or dropped by IPC_SHUTDOWN_IMMEDIATE, also after an earlier drain.
+ * A put that was on its way is refused, and its producer told by the next call on its handle. Calling it again is fine.
+ *
+ * @return IPC_OK; IPC_EINVAL *how* is none of ipc_shutdown; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED.
+ * Thread safety: any thread. Blocking: one round trip.
+ */
+IPC_EXPORT ipc_err ipc_queue_shutdown(ipc_queue *queue, ipc_shutdown how);
 
 /** What a queue holds. */
 typedef struct ipc_queue_info {

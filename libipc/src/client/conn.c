@@ -21,6 +21,7 @@ static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static ipc_conn *conns;
 static ipc_conn *default_conn; /* references that the process keeps */
 static char private_name[64];
+static atomic_bool process_failed; /* every goodbye says so */
 
 void ipc__conns_lock(void)
 {
@@ -123,7 +124,7 @@ static ipc_err conn_new(ipc_conn **out, const char *address, const ipc_conn_opti
         return ipc__fail_plain(IPC_ENOMEM);
     }
     atomic_init(&conn->refs, 1);
-    conn->control = conn->heir_control = conn->child_control = -1;
+    conn->control = conn->reaching = conn->heir_control = conn->child_control = -1;
     conn->state = IPC__CONN_LOST;
     conn->connect_timeout_ms = options.connect_timeout_ms;
     init_sync(conn);
@@ -152,7 +153,11 @@ static void say_bye(ipc_conn *conn)
             ipc__take_report(conn->slots[id].handle);
         }
     }
-    ipc__op_begin(conn, IPC__OP_BYE, 0, 0);
+    bool failed = conn->failed || atomic_load(&process_failed);
+    msgpack_packer packer = ipc__op_begin(conn, IPC__OP_BYE, 0, failed);
+    if (failed) {
+        msgpack_pack_true(&packer);
+    }
     ipc__pending pending;
     ipc__pending_add(conn, &pending);
     ipc__conn_wait_deaf(conn, ipc__pending_done, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
@@ -260,6 +265,20 @@ ipc_err ipc_connect(ipc_conn **out, const char *address, const ipc_conn_options 
     }
     *out = conn;
     return IPC_OK;
+}
+
+void ipc_conn_fail(ipc_conn *conn)
+{
+    ipc__fork_check();
+    if (!conn) {
+        atomic_store(&process_failed, true);
+        close_all();
+        return;
+    }
+    pthread_mutex_lock(&conn->lock);
+    conn->failed = true;
+    pthread_mutex_unlock(&conn->lock);
+    shut(conn);
 }
 
 void ipc_conn_close(ipc_conn *conn)
@@ -401,14 +420,31 @@ ipc_err ipc_unlink(ipc_conn *conn, const char *name)
     return err;
 }
 
-ipc_err ipc_list(ipc_conn *conn, ipc_msg **list)
+/* A request whose answer is a value for the user. */
+static ipc_err ask_value(ipc_conn *conn, ipc__op op, const char *text, ipc_msg **value)
 {
-    *list = NULL;
+    *value = NULL;
     ipc__pending pending;
-    ipc_err err = ask(conn, IPC__OP_LIST, NULL, IPC_FOREVER, &pending);
-    err = err ? err : ipc_msg_from_bytes(list, pending.reply.data, pending.reply.length);
+    ipc_err err = ask(conn, op, text, IPC_FOREVER, &pending);
+    err = err ? err : ipc_msg_from_bytes(value, pending.reply.data, pending.reply.length);
     ipc__buf_free(&pending.reply);
     return err;
+}
+
+ipc_err ipc_list(ipc_conn *conn, ipc_msg **list)
+{
+    return ask_value(conn, IPC__OP_LIST, NULL, list);
+}
+
+ipc_err ipc_stat(ipc_conn *conn, ipc_msg **stat)
+{
+    return ask_value(conn, IPC__OP_STAT, NULL, stat);
+}
+
+ipc_err ipc_info(ipc_conn *conn, const char *name, ipc_msg **info)
+{
+    *info = NULL;
+    return name ? ask_value(conn, IPC__OP_INFO, name, info) : ipc__fail(IPC_EINVAL, "no name to look at");
 }
 
 /* ---- forks ---- */
@@ -420,9 +456,14 @@ void ipc__conn_forked(ipc_conn *conn)
         close(conn->control);
         conn->control = -1;
     }
+    if (conn->reaching >= 0) {
+        close(conn->reaching);
+        conn->reaching = -1;
+    }
     if (conn->heir_control >= 0) {
         close(conn->heir_control);
     }
+    conn->watchers = 0;
     conn->heir_control = conn->child_control;
     conn->heir_welcome = conn->child_welcome;
     conn->child_control = -1;
@@ -445,6 +486,7 @@ void ipc__conn_forked(ipc_conn *conn)
     for (uint32_t id = 0; id < conn->slot_count; id++) {
         if (conn->slots[id].handle) {
             conn->slots[id].handle->users = 0;
+            ipc__handle_unwatch(conn->slots[id].handle);
             conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }

@@ -55,9 +55,11 @@ struct ipc_conn {
     ipc__conn_state state;
     unsigned generation; /* of sessions; a handle of an older one must be opened again */
     bool connecting;
+    bool failed;  /* the goodbye says so */
     bool closing; /* the goodbye is on its way: whatever ends the session now, it was closed */
     ipc__link *link;
-    int control; /* the lifeline; -1: a remote hub */
+    int control;  /* the lifeline; -1: a remote hub */
+    int reaching; /* one that is not greeted yet; guarded by the list's lock, for a forked child to close */
     ipc__welcome welcome;
     uint64_t clock_offset; /* what to take from the hub's times to get ours */
     uint64_t seq;
@@ -91,6 +93,7 @@ struct ipc_conn {
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;
+    unsigned watchers;  /* handles whose descriptor somebody waits on: the library's thread moves things for them */
     uint64_t active_at; /* a caller drove, or posted */
     pthread_t thread;
     bool has_thread;
@@ -188,6 +191,10 @@ bool ipc__conn_pump(ipc_conn *conn);
 
 /* Wake whoever waits, to look again. */
 void ipc__conn_wake(ipc_conn *conn);
+
+/* Without a lock: wait until one of several descriptors is ready. How many are, in *ready. IPC_ETIMEOUT; IPC_EINTR; IPC_ESYS. */
+struct pollfd;
+ipc_err ipc__wait_fds(struct pollfd *fds, size_t count, uint64_t deadline, size_t *ready);
 
 /* Without a lock: wait until a descriptor (-1: none, just the time) is readable. IPC_OK; IPC_ETIMEOUT; IPC_EINTR. */
 ipc_err ipc__wait_fd(int fd, uint64_t deadline);

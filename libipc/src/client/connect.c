@@ -25,7 +25,7 @@ static ipc_err no_hub(const ipc_conn *conn)
 }
 
 /* A control socket of a hub, not greeted yet. IPC_ENOHUB: nobody is there. */
-static ipc_err reach(const ipc_conn *conn, int *control)
+static ipc_err reach_now(const ipc_conn *conn, int *control)
 {
     if (conn->address.scheme == IPC__SCHEME_INPROC) {
         int pair[2];
@@ -49,6 +49,26 @@ static ipc_err reach(const ipc_conn *conn, int *control)
         return no_hub(conn);
     }
     return ipc__fail_errno("cannot connect to %s", conn->address.control);
+}
+
+/* The same; a child that is forked from here on knows of it. */
+static ipc_err reach(ipc_conn *conn, int *control)
+{
+    ipc__conns_lock();
+    ipc_err err = reach_now(conn, control);
+    conn->reaching = err ? -1 : *control;
+    ipc__conns_unlock();
+    return err;
+}
+
+static void give_up(ipc_conn *conn)
+{
+    ipc__conns_lock();
+    if (conn->reaching >= 0) {
+        close(conn->reaching);
+        conn->reaching = -1;
+    }
+    ipc__conns_unlock();
 }
 
 static ipc_err read_answer(int control, const char *packet_bytes, size_t length, ipc__welcome *welcome)
@@ -100,7 +120,7 @@ static ipc_err greet(const ipc_conn *conn, int control, ipc__welcome *welcome, u
 }
 
 /* One try. */
-static ipc_err try_local(const ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
+static ipc_err try_local(ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
 {
     ipc_err err = reach(conn, control);
     if (err) {
@@ -108,13 +128,13 @@ static ipc_err try_local(const ipc_conn *conn, int *control, ipc__welcome *welco
     }
     err = greet(conn, *control, welcome, deadline);
     if (err) {
-        close(*control);
+        give_up(conn);
     }
     return err;
 }
 
 /* Try, start a hub where that is allowed, and try again, with a growing and jittered pause. */
-static ipc_err reach_local(const ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
+static ipc_err reach_local(ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
 {
     uint64_t pause = BACKOFF_FIRST_US;
     for (;;) {
@@ -228,19 +248,28 @@ static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)
     uint64_t before = ipc__now();
     pthread_mutex_unlock(&conn->lock);
     ipc_err err = reach_local(conn, &control, &welcome, deadline);
-    pthread_mutex_lock(&conn->lock);
     if (err) {
+        pthread_mutex_lock(&conn->lock);
         return err;
     }
-    if (conn->state == IPC__CONN_CLOSED || conn->closing) {
-        close(control);
+    ipc__conns_lock(); /* before the connection's: a fork between the two must find it in one place or the other */
+    pthread_mutex_lock(&conn->lock);
+    bool wanted = conn->state != IPC__CONN_CLOSED && !conn->closing;
+    if (wanted) {
+        conn->reaching = -1;
+        conn->control = control;
+    }
+    ipc__conns_unlock();
+    if (!wanted) {
+        pthread_mutex_unlock(&conn->lock);
+        give_up(conn);
+        pthread_mutex_lock(&conn->lock);
         return ipc__fail_plain(IPC_ECLOSED);
     }
     /* On one host both read one clock, unless they live in different time namespaces. */
     bool same_clock = welcome.now_us >= before && welcome.now_us <= ipc__now();
     conn->clock_offset = same_clock ? 0 : welcome.now_us - before;
     conn->welcome = welcome;
-    conn->control = control;
     return ipc__conn_bind(conn, deadline);
 }
 
@@ -318,6 +347,7 @@ void ipc__conn_lose(ipc_conn *conn, ipc_err why)
     conn->state = conn->closing ? IPC__CONN_CLOSED : IPC__CONN_LOST;
     ipc__pendings_end(conn, conn->closing ? IPC_ECLOSED : why);
     ipc__outbox_reset(&conn->out);
+    ipc__handles_signal(conn);
     pthread_cond_broadcast(&conn->changed);
     if (conn->driving) {
         eventfd_write(conn->wake, 1);

@@ -112,6 +112,8 @@ static bool on_end(ipc_conn *conn, ipc__handle *handle, const ipc__head *head, i
     }
     if (head->handle == 0) {
         ipc__conn_lose(conn, IPC_ELOST);
+    } else if (handle && code == IPC_ESHUTDOWN) {
+        handle->shut = handle->drained = true;
     } else if (handle) {
         handle->end = (ipc_err)code;
     }
@@ -155,18 +157,19 @@ static bool on_numbers(ipc_conn *conn, ipc__handle *handle, const ipc__head *hea
     case IPC__OP_CREDIT:
         on_credit(conn, handle, first, hub_now);
         return true;
+    case IPC__OP_SHUT:
+        handle->shut = true;
+        handle->credits = 0;
+        return true;
     default:
         on_uncredit(conn, handle);
         return true;
     }
 }
 
-static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *envelope, uint64_t hub_now)
+static bool handle_op(ipc_conn *conn, ipc__handle *handle, const ipc__head *head, ipc__envelope *envelope,
+                      uint64_t hub_now)
 {
-    if (head->op == IPC__OP_REPLY) {
-        return on_reply(conn, head, envelope, hub_now);
-    }
-    ipc__handle *handle = find_handle(conn, head->handle);
     switch (head->op) {
     case IPC__OP_DELIVER:
         return ipc__on_deliver(handle, envelope, head, hub_now);
@@ -178,10 +181,24 @@ static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *e
     case IPC__OP_REVOKE:
     case IPC__OP_CREDIT:
     case IPC__OP_UNCREDIT:
+    case IPC__OP_SHUT:
         return on_numbers(conn, handle, head, envelope, hub_now);
     default:
         return false;
     }
+}
+
+static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *envelope, uint64_t hub_now)
+{
+    if (head->op == IPC__OP_REPLY) {
+        return on_reply(conn, head, envelope, hub_now);
+    }
+    ipc__handle *handle = find_handle(conn, head->handle);
+    bool good = handle_op(conn, handle, head, envelope, hub_now);
+    if (handle && handle->ready_fd >= 0) {
+        ipc__take_signal(handle);
+    }
+    return good;
 }
 
 bool ipc__conn_dispatch(ipc_conn *conn, ipc__envelope *envelope)

@@ -89,12 +89,12 @@ static void make_heir(ipc_conn *conn)
 
 static void before_fork(void)
 {
-    ipc__hub_before_fork();
     ipc__conns_lock();
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
         pthread_mutex_lock(&conn->lock);
         make_heir(conn);
     }
+    ipc__hub_before_fork();
     ipc__zmq_context_before_fork();
     ipc__log_before_fork(); /* the innermost of all locks */
 }
@@ -105,6 +105,7 @@ static void after_in_parent(void)
 {
     ipc__log_after_fork();
     ipc__zmq_context_after_fork(false);
+    ipc__hub_after_fork(false);
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
         if (conn->child_control >= 0) {
             close(conn->child_control); /* a fork that failed ends the session with it */
@@ -113,7 +114,6 @@ static void after_in_parent(void)
         pthread_mutex_unlock(&conn->lock);
     }
     ipc__conns_unlock();
-    ipc__hub_after_fork(false);
 }
 
 static void forget_parent(void)
@@ -131,8 +131,8 @@ static void after_in_child(void)
 {
     ipc__log_after_fork();
     ipc__zmq_context_after_fork(true);
-    forget_parent();
     ipc__hub_after_fork(true);
+    forget_parent();
 }
 
 void ipc__fork_init(void)

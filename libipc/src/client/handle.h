@@ -56,6 +56,10 @@ struct ipc__handle {
     bool closed;
     bool told_lost; /* the loss of the session that it was opened in was returned once */
     bool bounded;   /* puts need credits */
+    bool shut;      /* nothing more can be put */
+    bool drained;   /* shut, and the hub said that nothing is left; it is asked again before that is believed */
+    bool signalled; /* ready_fd is readable */
+    int ready_fd;   /* an eventfd for those who wait on descriptors; -1: nobody asked for it */
     uint64_t credits;
     uint64_t credits_until;
     ipc_err end;    /* nothing more will come, and why */
@@ -100,6 +104,12 @@ void ipc__handle_fini(ipc__handle *handle);
 /* A session ended, or forked: forget what was in flight. The lock is held. */
 void ipc__handle_reset(ipc__handle *handle);
 
+/* Its descriptor goes: it is closed, or a forked child's copy. The lock is held. */
+void ipc__handle_unwatch(ipc__handle *handle);
+
+/* Every handle's descriptor tells the truth: the session ended. The lock is held. */
+void ipc__handles_signal(ipc_conn *conn);
+
 /* A ticket; and where it leads. */
 ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket);
 ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin);
@@ -110,7 +120,10 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms);
 /* ---- puts (client/put.c); between enter and leave ---- */
 
 /* Put a value; block: where its bytes live if they may be referenced, or NULL. */
-ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64_t timeout_ms);
+ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline);
+
+/* The same, and wait until the hub owns it. */
+ipc_err ipc__put_confirm(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline);
 
 /* A block that keeps a message alive. NULL: out of memory. */
 ipc__block *ipc__block_of_msg(const ipc_msg *msg);
@@ -119,6 +132,19 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg);
 
 /* Wait for a delivery and take it. IPC_OK; IPC_EEMPTY; the handle's end; errors of waiting. */
 ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item);
+
+/* The same, if the value is acceptable: an error of accepts() leaves it where it is. */
+ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)(ipc__bytes value, void *arg),
+                     void *arg, ipc_msg **item);
+
+/* Take what is here, without asking the hub. IPC_EEMPTY: nothing is. */
+ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item);
+
+/* A descriptor that is readable while ipc__take() would not wait. IPC_ESYS. */
+ipc_err ipc__take_fd(ipc__handle *handle, int *fd);
+
+/* Make it tell the truth, after anything changed. */
+void ipc__take_signal(ipc__handle *handle);
 
 /* Wait until ipc__take() would not wait. IPC_OK; IPC_EEMPTY; errors of waiting. */
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms);

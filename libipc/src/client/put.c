@@ -125,16 +125,22 @@ static ipc_err put_asking(ipc__handle *handle, ipc__bytes value, ipc__block *blo
     return err;
 }
 
-ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64_t timeout_ms)
+/* Whether the value may go out: its size, the window, the handle. */
+static ipc_err may_put(ipc__handle *handle, ipc__bytes value, uint64_t deadline)
 {
-    ipc_conn *conn = handle->conn;
+    const ipc_conn *conn = handle->conn;
     if (value.length > conn->welcome.max_message) {
         return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %llu", value.length,
                          (unsigned long long)conn->welcome.max_message);
     }
-    uint64_t deadline = timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
     ipc_err err = wait_for_room(handle, value.length, deadline);
     err = err ? err : ipc__handle_gone(handle); /* the lock was let go */
+    return !err && handle->shut ? ipc__fail_plain(IPC_ESHUTDOWN) : err;
+}
+
+ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
+{
+    ipc_err err = may_put(handle, value, deadline);
     if (err) {
         return err;
     }
@@ -142,4 +148,10 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, int64
         return put_pipelined(handle, value, block);
     }
     return put_asking(handle, value, block, deadline);
+}
+
+ipc_err ipc__put_confirm(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
+{
+    ipc_err err = may_put(handle, value, deadline);
+    return err ? err : put_asking(handle, value, block, deadline);
 }

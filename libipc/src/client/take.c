@@ -6,6 +6,7 @@
 #include "util/error.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 enum {
     WINDOW_MAX = 4096,
@@ -86,8 +87,14 @@ static uint32_t window_of(const ipc__prefetch *in)
 
 static void report(ipc__handle *handle, bool demand)
 {
-    demand = demand && !handle->in.fenced;
-    send_flow(handle, demand ? window_of(&handle->in) : 0, demand ? -1 : 0);
+    const ipc__prefetch *in = &handle->in;
+    if (!demand || in->fenced) {
+        send_flow(handle, 0, 0);
+        return;
+    }
+    /* Who only waits on the descriptor is shown one item. */
+    bool idle = handle->ready_fd >= 0 && !in->getters && ipc__now() > in->last_get + WANTS_US;
+    send_flow(handle, idle ? 1 : window_of(in), -1);
 }
 
 void ipc__take_report(ipc__handle *handle)
@@ -171,6 +178,9 @@ void ipc__on_revoke(ipc__handle *handle, uint64_t first, uint64_t last)
     ring_cut(in, keep);
     in->fenced = false;
     in->demand = false; /* who waits asks again */
+    if (handle->ready_fd >= 0) {
+        ipc__conn_kick(handle->conn); /* the library's thread, for who waits on the descriptor */
+    }
 }
 
 /* ---- taking ---- */
@@ -180,7 +190,7 @@ static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
     const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || (!in->fenced && !in->demand) ||
+    return handle->closed || in->count || handle->end || handle->drained || (!in->fenced && !in->demand) ||
            handle->generation != handle->conn->generation;
 }
 
@@ -235,8 +245,14 @@ static ipc_msg *message_of(const ipc__entry *entry)
     return msg;
 }
 
-/* Take the oldest delivery if it is valid. IPC_OK, IPC_EEMPTY, IPC_ENOMEM. */
-static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
+/* What a value must be to be taken; a NULL one takes any. */
+struct acceptance {
+    ipc_err (*accepts)(ipc__bytes value, void *arg);
+    void *arg;
+};
+
+/* Take the oldest delivery if it is valid and acceptable. IPC_OK, IPC_EEMPTY, IPC_ENOMEM. */
+static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc_msg **item)
 {
     ipc__prefetch *in = &handle->in;
     if (in->count == 0) {
@@ -248,6 +264,12 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
         give_back(handle, 0);
         ipc__conn_post(handle->conn);
         return IPC_EEMPTY;
+    }
+    if (check) {
+        ipc_err err = check->accepts((ipc__bytes){entry->data, entry->length}, check->arg);
+        if (err) {
+            return err;
+        }
     }
     ipc_msg *msg = message_of(entry);
     if (!msg) {
@@ -265,6 +287,9 @@ static ipc_err take_now(ipc__handle *handle, ipc_msg **item)
     ipc__block_unref(entry->block);
     in->head = (in->head + 1) & (in->capacity - 1);
     in->count--;
+    if (handle->ready_fd >= 0) {
+        ipc__take_signal(handle);
+    }
     report_taken(handle, arrived, coarse);
     *item = msg;
     return IPC_OK;
@@ -303,7 +328,10 @@ static ipc_err poll_hub(ipc__handle *handle)
 static ipc_err standing(ipc__handle *handle)
 {
     ipc_err err = ipc__handle_gone(handle);
-    return err ? err : handle->in.count == 0 && handle->end ? ipc__fail_plain(handle->end) : IPC_OK;
+    if (err || handle->in.count) {
+        return err;
+    }
+    return handle->end ? ipc__fail_plain(handle->end) : handle->drained ? ipc__fail_plain(IPC_ESHUTDOWN) : IPC_OK;
 }
 
 /* Wait for a delivery to be there. */
@@ -311,6 +339,9 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
+    if (handle->drained && in->count == 0) {
+        handle->drained = in->demand = false; /* something may have come back: who asks again is told again */
+    }
     for (;;) {
         ipc_err err = standing(handle);
         if (err || in->count) {
@@ -333,9 +364,9 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
     }
 }
 
-ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
+static ipc_err take(ipc__handle *handle, int64_t timeout_ms, const struct acceptance *check, ipc_msg **item)
 {
-    ipc_err err = take_now(handle, item);
+    ipc_err err = take_now(handle, check, item);
     uint64_t deadline = err == IPC_EEMPTY ? ipc__deadline(ipc__now(), timeout_ms) : 0;
     while (err == IPC_EEMPTY) {
         /* What came may be gone again: another thread took it, or it was recalled. */
@@ -343,15 +374,67 @@ ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
         if (err) {
             return err;
         }
-        err = take_now(handle, item);
+        err = take_now(handle, check, item);
     }
     return err;
+}
+
+ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
+{
+    return take(handle, timeout_ms, NULL, item);
+}
+
+ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)(ipc__bytes value, void *arg),
+                     void *arg, ipc_msg **item)
+{
+    return take(handle, timeout_ms, &(struct acceptance){accepts, arg}, item);
+}
+
+ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item)
+{
+    return take_now(handle, NULL, item);
 }
 
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc_err err = await(handle, timeout_ms);
     return err == IPC_EEOF ? IPC_OK : err;
+}
+
+/* ---- descriptors ---- */
+
+void ipc__take_signal(ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    if (handle->ready_fd < 0) {
+        return;
+    }
+    bool ready = handle->in.count || handle->end || handle->drained || handle->failed || handle->closed ||
+                 conn->state != IPC__CONN_LIVE || handle->generation != conn->generation;
+    eventfd_t count;
+    if (ready && !handle->signalled) {
+        eventfd_write(handle->ready_fd, 1);
+    } else if (!ready && handle->signalled) {
+        eventfd_read(handle->ready_fd, &count);
+    }
+    handle->signalled = ready;
+}
+
+ipc_err ipc__take_fd(ipc__handle *handle, int *fd)
+{
+    ipc_conn *conn = handle->conn;
+    if (handle->ready_fd < 0) {
+        handle->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (handle->ready_fd < 0) {
+            return ipc__fail_errno("cannot make an eventfd");
+        }
+        handle->signalled = false;
+        conn->watchers++;
+        ipc__take_signal(handle);
+        ipc__conn_kick(conn);
+    }
+    *fd = handle->ready_fd;
+    return IPC_OK;
 }
 
 /* ---- meanwhile ---- */
@@ -363,7 +446,11 @@ uint64_t ipc__take_maintain(ipc__handle *handle, uint64_t now)
         give_back(handle, 0);
     }
     in->telling = false;
-    bool wants = in->getters || now < in->last_get + WANTS_US;
+    bool watched = handle->ready_fd >= 0 && !handle->end;
+    bool wants = in->getters || watched || now < in->last_get + WANTS_US;
+    if (watched && !in->demand && !in->fenced && in->count == 0 && !handle->drained) {
+        report(handle, true);
+    }
     if ((in->demand && !wants) || (in->taken != in->reported && now - in->reported_at >= IDLE_US)) {
         report(handle, in->demand && wants);
     }
@@ -371,7 +458,7 @@ uint64_t ipc__take_maintain(ipc__handle *handle, uint64_t now)
     uint64_t next = IPC__NEVER;
     if (in->taken != in->reported) {
         next = in->reported_at + IDLE_US;
-    } else if (in->demand && !in->getters) {
+    } else if (in->demand && !in->getters && !watched) {
         next = in->last_get + WANTS_US;
     }
     return next < due ? next : due;

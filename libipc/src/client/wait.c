@@ -253,18 +253,23 @@ ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, 
     return err;
 }
 
-ipc_err ipc__wait_fd(int fd, uint64_t deadline)
+ipc_err ipc__wait_fds(struct pollfd *fds, size_t count, uint64_t deadline, size_t *ready)
 {
     for (;;) {
         uint64_t now = ipc__now();
         uint64_t until = now + LOOK_UP_US < deadline ? now + LOOK_UP_US : deadline;
         struct timespec left = timespec_of(until > now ? until - now : 0);
-        struct pollfd one = {.fd = fd, .events = POLLIN};
         ipc__sleep_begin();
-        int ready = ppoll(&one, fd >= 0, &left, NULL);
+        int found = ppoll(fds, count, &left, NULL);
+        int err = errno;
         ipc__sleep_end();
-        if (ready > 0) {
+        *ready = found > 0 ? (size_t)found : 0;
+        if (found > 0) {
             return IPC_OK;
+        }
+        if (found < 0 && err != EINTR) {
+            errno = err;
+            return ipc__fail_errno("cannot wait for %zu descriptors", count);
         }
         if (hooks && hooks->interrupted && hooks->interrupted(hooks->arg)) {
             return IPC_EINTR;
@@ -273,6 +278,13 @@ ipc_err ipc__wait_fd(int fd, uint64_t deadline)
             return IPC_ETIMEOUT;
         }
     }
+}
+
+ipc_err ipc__wait_fd(int fd, uint64_t deadline)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    size_t ready;
+    return ipc__wait_fds(&one, fd >= 0, deadline, &ready);
 }
 
 /* ---- the library's thread ---- */
@@ -338,7 +350,7 @@ static void *thread_main(void *self)
         if (conn->state != IPC__CONN_LIVE) {
             continue;
         }
-        if (now - conn->active_at < LINGER_US) {
+        if (!conn->watchers && now - conn->active_at < LINGER_US) {
             if (!conn->driving && ipc__conn_pump(conn)) {
                 ipc__conn_wake(conn);
             }

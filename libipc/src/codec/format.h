@@ -21,7 +21,7 @@ typedef struct ipc__format_level {
 typedef struct ipc__format_parse {
     bool complete; /* the one value was read, or begun */
     unsigned depth;
-    ipc__format_level levels[IPC__MAX_DEPTH];
+    ipc__format_level levels[IPC__DEPTH];
 } ipc__format_parse;
 
 static inline bool ipc__format_blank(char c)
@@ -81,7 +81,7 @@ static inline const char *ipc__format_value(ipc__format_parse *parse, ipc__forma
     if (c != '[' && c != '{') {
         return NULL;
     }
-    if (parse->depth == IPC__MAX_DEPTH) {
+    if (parse->depth == IPC__DEPTH) {
         return "nested deeper than 32";
     }
     parse->levels[parse->depth++] = (ipc__format_level){.closer = c == '[' ? ']' : '}'};

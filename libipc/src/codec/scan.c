@@ -7,6 +7,8 @@
 #include "codec/head.h"
 #include "util/error.h"
 
+#include <stdatomic.h>
+
 /* A sequence or map that is open. */
 typedef struct scan_level {
     uint32_t due; /* values still to come; in a map an even number of them: the next is a key */
@@ -17,9 +19,35 @@ typedef struct scan {
     const unsigned char *at; /* on a fault: where it is */
     const unsigned char *end;
     uint64_t nodes;
+    uint32_t max_nodes;
     unsigned depth;
-    scan_level levels[IPC__MAX_DEPTH];
+    unsigned max_depth;
+    ipc_err err; /* what a reason means */
+    scan_level levels[IPC__DEPTH_MAX];
 } scan;
+
+static atomic_uint limit_depth = IPC__DEPTH;
+static atomic_uint limit_elements = IPC__ELEMENTS;
+
+ipc_err ipc_set_value_limits(const ipc_value_limits *limits)
+{
+    static const ipc_value_limits defaults = IPC_VALUE_LIMITS_INIT;
+    limits = limits ? limits : &defaults;
+    if (limits->max_depth < 1 || limits->max_depth > IPC__DEPTH_MAX || limits->max_elements < 1) {
+        return ipc__fail(IPC_EINVAL, "max_depth is 1 to %d, max_elements 1 or more", IPC__DEPTH_MAX);
+    }
+    atomic_store_explicit(&limit_depth, limits->max_depth, memory_order_relaxed);
+    atomic_store_explicit(&limit_elements, limits->max_elements, memory_order_relaxed);
+    return IPC_OK;
+}
+
+ipc_value_limits ipc_get_value_limits(void)
+{
+    return (ipc_value_limits){
+        .max_depth = atomic_load_explicit(&limit_depth, memory_order_relaxed),
+        .max_elements = atomic_load_explicit(&limit_elements, memory_order_relaxed),
+    };
+}
 
 /* The length of the UTF-8 character at bytes (not ASCII), 0 if it is none. Ranges: Unicode, table 3-7. */
 static size_t utf8_char(const unsigned char *bytes, size_t left)
@@ -96,13 +124,15 @@ static bool scan_is_key(const ipc_value *value)
 
 static const char *scan_enter(scan *s, const ipc_value *value)
 {
-    if (s->depth == IPC__MAX_DEPTH) {
-        return "nested deeper than 32";
+    if (s->depth == s->max_depth) {
+        s->err = IPC_EDEPTH;
+        return "nested too deeply";
     }
     uint64_t inside = ipc__head_inside(value);
     s->nodes += inside;
-    if (s->nodes > IPC__MAX_NODES) {
-        return "more than 2^24 values in one";
+    if (s->nodes > s->max_nodes) {
+        s->err = IPC_EELEMENTS;
+        return "too many values in one";
     }
     s->levels[s->depth++] = (scan_level){.due = (uint32_t)inside, .map = value->kind == IPC_KIND_MAP};
     return NULL;
@@ -144,7 +174,14 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
     if (length == 0) {
         return ipc__fail(IPC_EBADMSG, "no bytes, where one value should be");
     }
-    scan s = {.at = bytes, .end = bytes + length, .nodes = 1};
+    scan s; /* the levels stay as they are: most values have none */
+    s.at = bytes;
+    s.end = bytes + length;
+    s.nodes = 1;
+    s.depth = 0;
+    s.err = IPC_EBADMSG;
+    s.max_depth = atomic_load_explicit(&limit_depth, memory_order_relaxed);
+    s.max_nodes = atomic_load_explicit(&limit_elements, memory_order_relaxed);
     const char *reason;
     do {
         reason = scan_step(&s);
@@ -155,10 +192,14 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
     if (!reason && s.at != s.end) {
         reason = "bytes are left behind the value";
     }
-    if (reason) {
-        return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, (size_t)(s.at - bytes), length);
+    if (!reason) {
+        return IPC_OK;
     }
-    return IPC_OK;
+    if (s.err == IPC_EDEPTH || s.err == IPC_EELEMENTS) {
+        return ipc__fail(s.err, "%s: more than %u, at offset %zu of %zu bytes; ipc_set_value_limits() allows more",
+                         reason, s.err == IPC_EDEPTH ? s.max_depth : s.max_nodes, (size_t)(s.at - bytes), length);
+    }
+    return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, (size_t)(s.at - bytes), length);
 }
 
 ipc_err ipc_msg_check(const void *bytes, size_t length)

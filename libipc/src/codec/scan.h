@@ -9,11 +9,12 @@
 #include <stddef.h>
 
 enum {
-    IPC__MAX_DEPTH = 32,
-    IPC__MAX_NODES = 1 << 24,
+    IPC__DEPTH = 32,         /* by default */
+    IPC__DEPTH_MAX = 128,    /* what may be asked for: bindings recurse */
+    IPC__ELEMENTS = 1 << 24, /* by default */
 };
 
-/* Exactly one well-formed value? IPC_OK or IPC_EBADMSG with reason and offset in the error text. */
+/* Exactly one well-formed value? IPC_OK; IPC_EBADMSG, IPC_EDEPTH, IPC_EELEMENTS with reason and offset as the text. */
 ipc_err ipc__scan(const unsigned char *bytes, size_t length);
 
 /*

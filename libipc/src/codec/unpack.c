@@ -33,7 +33,7 @@ typedef struct unpack {
     bool optional;    /* '?' was read, its key was not */
     unsigned depth;
     va_list args;
-    unpack_level levels[IPC__MAX_DEPTH];
+    unpack_level levels[IPC__DEPTH];
 } unpack;
 
 /* Where a letter's value goes. */

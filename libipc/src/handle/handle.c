@@ -8,6 +8,7 @@
 #include "util/error.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- numbers ---- */
 
@@ -93,10 +94,10 @@ static ipc_err check_name(const char *name)
 {
     size_t length = name ? strlen(name) : 1;
     if (length == 0 || length > IPC__NAME_MAX) {
-        return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, length);
+        return ipc__fail(IPC_ENAME, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, length);
     }
     if (name && ipc__utf8_span((const unsigned char *)name, length) != length) {
-        return ipc__fail(IPC_EINVAL, "a name must be UTF-8");
+        return ipc__fail(IPC_ENAME, "a name must be UTF-8");
     }
     return IPC_OK;
 }
@@ -106,6 +107,7 @@ ipc_err ipc__handle_open(ipc__handle *handle, ipc_conn *conn, const char *type, 
 {
     static atomic_uint_least64_t numbers;
     ipc__fork_check();
+    handle->ready_fd = -1;
     handle->conn = ipc__conn_ref(conn);
     handle->type = type;
     handle->number = atomic_fetch_add(&numbers, 1) + 1;
@@ -148,10 +150,12 @@ static ipc_err reopen(ipc__handle *handle)
     ipc__handle_reset(handle);
     ipc_err err = open_at_hub(handle, &(ipc__where){.name = handle->name}, IPC_OPEN_EITHER, NULL);
     if (!err) {
-        handle->told_lost = false;
+        handle->told_lost = handle->shut = handle->drained = false;
         handle->end = IPC_OK;
         handle->failed = IPC_OK;
         handle->fail_count = 0;
+        ipc__take_signal(handle);
+        ipc__conn_kick(handle->conn); /* the library's thread asks for who waits on the descriptor */
     }
     return err;
 }
@@ -165,6 +169,7 @@ static ipc_err deferred(ipc__handle *handle)
               handle->fail_words ? handle->fail_words : ipc_strerror(err));
     handle->failed = IPC_OK;
     handle->fail_count = 0;
+    ipc__take_signal(handle);
     return err;
 }
 
@@ -224,6 +229,25 @@ void ipc__handle_reset(ipc__handle *handle)
     handle->in.polling = false;
     if (handle->reset) {
         handle->reset(handle);
+    }
+    ipc__take_signal(handle);
+}
+
+void ipc__handle_unwatch(ipc__handle *handle)
+{
+    if (handle->ready_fd >= 0) {
+        close(handle->ready_fd);
+        handle->ready_fd = -1;
+        handle->conn->watchers -= handle->conn->watchers > 0;
+    }
+}
+
+void ipc__handles_signal(ipc_conn *conn)
+{
+    for (uint32_t id = 0; id < conn->slot_count; id++) {
+        if (conn->slots[id].handle) {
+            ipc__take_signal(conn->slots[id].handle);
+        }
     }
 }
 
@@ -349,6 +373,7 @@ void ipc__handle_close(ipc__handle *handle)
             conn->slots[handle->id].handle = NULL;
         }
         ipc__prefetch_clear(&handle->in);
+        ipc__take_signal(handle); /* whoever waits on it looks, and learns it */
         pthread_cond_broadcast(&conn->changed);
         ipc__conn_wake(conn);
     }
@@ -363,6 +388,7 @@ void ipc__handle_fini(ipc__handle *handle)
     while (handle->users) {
         ipc__conn_await_change(conn);
     }
+    ipc__handle_unwatch(handle);
     pthread_mutex_unlock(&conn->lock);
     free(handle->name);
     free(handle->fail_words);

@@ -206,13 +206,13 @@ static ipc_err send_value(ipc_pipe *pipe, ipc__bytes value, ipc__block *block, i
     if (pipe->base.end) {
         err = ipc__fail_plain(pipe->base.end == IPC_EEOF ? IPC_EPIPE : pipe->base.end);
     } else {
-        err = ipc__put(&pipe->base, value, block, timeout_ms);
+        err = ipc__put(&pipe->base, value, block, timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms));
         err = err == IPC_EFULL ? IPC_ETIMEOUT : err;
     }
     return ipc__handle_leave(&pipe->base, err);
 }
 
-ipc_err ipc_pipe_send_bytes(ipc_pipe *pipe, const void *bytes, size_t length, int64_t timeout_ms)
+ipc_err ipc_pipe_send_packed(ipc_pipe *pipe, const void *bytes, size_t length, int64_t timeout_ms)
 {
     return send_value(pipe, (ipc__bytes){bytes, length}, NULL, timeout_ms);
 }
@@ -231,6 +231,21 @@ ipc_err ipc_pipe_send(ipc_pipe *pipe, const ipc_msg *msg, int64_t timeout_ms)
     }
     ipc_err err = send_value(pipe, (ipc__bytes){msg->data, msg->length}, block, timeout_ms);
     ipc__block_unref(block);
+    return err;
+}
+
+ipc_err ipc_pipe_send_bytes(ipc_pipe *pipe, const void *bytes, size_t length, int64_t timeout_ms)
+{
+    if ((!bytes && length) || length > UINT32_MAX) {
+        return ipc__fail(IPC_EINVAL, "no bytes to send, or more than %u", UINT32_MAX);
+    }
+    ipc__buf packed = {0};
+    msgpack_packer packer = ipc__packer(&packed);
+    msgpack_pack_bin(&packer, length);
+    msgpack_pack_bin_body(&packer, bytes, length);
+    ipc_err err = packed.failed ? ipc__fail_plain(IPC_ENOMEM)
+                                : send_value(pipe, (ipc__bytes){packed.data, packed.length}, NULL, timeout_ms);
+    ipc__buf_free(&packed);
     return err;
 }
 
@@ -257,6 +272,59 @@ ipc_err ipc_pipe_recv(ipc_pipe *pipe, int64_t timeout_ms, ipc_msg **msg)
         return err;
     }
     return ipc__handle_leave(&pipe->base, ipc__take(&pipe->base, timeout_ms, msg));
+}
+
+/* A place for bytes, and how many are to come. */
+struct room {
+    size_t capacity;
+    ipc__bytes bytes;
+};
+
+static ipc_err fits(ipc__bytes value, void *arg)
+{
+    struct room *room = arg;
+    ipc_cursor at;
+    ipc_cursor_init(&at, value.data, value.length);
+    if (!ipc__read_bin(&at, &room->bytes) || at.at != at.end) {
+        return ipc__fail(IPC_ETYPE, "the next value is no bytes; receive it as a value");
+    }
+    if (room->bytes.length > room->capacity) {
+        return ipc__fail(IPC_ETOOSMALL, "%zu bytes are to come, into a buffer of %zu", room->bytes.length,
+                         room->capacity);
+    }
+    return IPC_OK;
+}
+
+ipc_err ipc_pipe_recv_bytes(ipc_pipe *pipe, int64_t timeout_ms, void *buffer, size_t capacity, size_t *length)
+{
+    *length = 0;
+    ipc_err err = enter_to_receive(pipe);
+    if (err) {
+        return err;
+    }
+    struct room room = {.capacity = capacity};
+    ipc_msg *msg = NULL;
+    err = ipc__take_if(&pipe->base, timeout_ms, fits, &room, &msg);
+    err = ipc__handle_leave(&pipe->base, err);
+    if (err && err != IPC_ETOOSMALL) {
+        return err;
+    }
+    *length = room.bytes.length;
+    if (msg) {
+        fits((ipc__bytes){msg->data, msg->length}, &room); /* where they are now */
+        if (*length) {
+            memcpy(buffer, room.bytes.data, *length);
+        }
+        ipc_msg_free(msg);
+    }
+    return err;
+}
+
+ipc_err ipc_pipe_fd(ipc_pipe *pipe, int *fd)
+{
+    *fd = -1;
+    ipc_err err = enter_to_receive(pipe);
+    return err ? err : ipc__handle_leave(&pipe->base, ipc__take_fd(&pipe->base, fd));
 }
 
 ipc_err ipc_pipe_poll(ipc_pipe *pipe, int64_t timeout_ms, bool *ready)

@@ -27,6 +27,7 @@ struct ipc_queue {
     uint64_t maxsize;
     struct lease *leases; /* oldest first */
     struct lease *by_seq;
+    uint64_t revoked; /* leases that a lost hub took with it: so many calls of task_done are late, and mean nothing */
 };
 
 static void lease_drop(ipc_queue *queue, struct lease *lease)
@@ -39,8 +40,10 @@ static void lease_drop(ipc_queue *queue, struct lease *lease)
 static void leases_clear(ipc__handle *base)
 {
     ipc_queue *queue = (ipc_queue *)base;
+    bool lost = base->conn->state == IPC__CONN_LOST; /* and not a forked child's, who took nothing */
     while (queue->leases) {
         lease_drop(queue, queue->leases);
+        queue->revoked += lost;
     }
 }
 
@@ -56,12 +59,27 @@ static ipc_err check_options(const ipc_queue_options *given, ipc_queue_options *
         return ipc__fail(IPC_EINVAL, "ipc_queue_options.size is %zu; begin with IPC_QUEUE_OPTIONS_INIT", given->size);
     }
     memcpy(options, given, given->size);
-    if ((unsigned)options->mode > IPC_OPEN_ATTACH) {
-        return ipc__fail(IPC_EINVAL, "mode %d is none of ipc_open_mode", (int)options->mode);
+    if ((unsigned)options->mode > IPC_OPEN_ATTACH || (unsigned)options->redeliver > IPC_REDELIVER_NEVER) {
+        return ipc__fail(IPC_EINVAL, "mode %d or redeliver %d is none of ipc_open_mode and ipc_redeliver",
+                         (int)options->mode, (int)options->redeliver);
     }
     return IPC_OK;
 }
 
+static void pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+static void pack_number(msgpack_packer *packer, const char *key, uint64_t number)
+{
+    if (number) {
+        pack_text(packer, key);
+        msgpack_pack_uint64(packer, number);
+    }
+}
+
+/* 0 asks for nothing: an existing queue may have a bound. */
 static void pack_options(ipc__buf *buf, const ipc_queue_options *options)
 {
     msgpack_packer packer = ipc__packer(buf);
@@ -69,12 +87,17 @@ static void pack_options(ipc__buf *buf, const ipc_queue_options *options)
         msgpack_pack_map(&packer, 0);
         return;
     }
-    msgpack_pack_map(&packer, 1 + (options->maxsize > 0));
-    msgpack_pack_str_with_body(&packer, "joinable", 8);
+    int fields = 1 + (options->maxsize > 0) + (options->redeliver != IPC_REDELIVER_CRASH) +
+                 (options->max_deliveries > 0) + (options->dead_letter != NULL);
+    msgpack_pack_map(&packer, (size_t)fields);
+    pack_text(&packer, "joinable");
     options->joinable ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
-    if (options->maxsize) { /* 0 asks for nothing: an existing queue may have a bound */
-        msgpack_pack_str_with_body(&packer, "maxsize", 7);
-        msgpack_pack_uint64(&packer, options->maxsize);
+    pack_number(&packer, "maxsize", options->maxsize);
+    pack_number(&packer, "redeliver", (uint64_t)options->redeliver);
+    pack_number(&packer, "max_deliveries", options->max_deliveries);
+    if (options->dead_letter) {
+        pack_text(&packer, "dead_letter");
+        pack_text(&packer, options->dead_letter);
     }
 }
 
@@ -82,13 +105,15 @@ static ipc_err read_reply(ipc_queue *queue, ipc__buf *reply)
 {
     ipc_msg *options;
     int joinable = 0;
+    int shut = 0;
     ipc_err err = ipc_msg_from_bytes(&options, reply->data, reply->length);
     ipc__buf_free(reply);
     if (!err) {
-        err = ipc_unpack(options, "{s:b,s:U}", "joinable", &joinable, "maxsize", &queue->maxsize);
+        err = ipc_unpack(options, "{s:b,s:U,s:b}", "joinable", &joinable, "maxsize", &queue->maxsize, "shut", &shut);
         ipc_msg_free(options);
     }
     queue->joinable = joinable;
+    queue->base.shut = queue->base.shut || shut;
     queue->base.bounded = queue->maxsize > 0;
     return err ? ipc__fail(IPC_EPROTO, "the hub's answer to OPEN is not a queue's options") : IPC_OK;
 }
@@ -172,22 +197,35 @@ const char *ipc_queue_name(const ipc_queue *queue)
 
 /* ---- putting ---- */
 
-static ipc_err put(ipc_queue *queue, ipc__bytes value, ipc__block *block, int64_t timeout_ms)
+typedef ipc_err (*put_fn)(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline);
+
+static uint64_t put_deadline(int64_t timeout_ms)
+{
+    return timeout_ms < 0 ? IPC__NEVER : ipc__deadline(ipc__now(), timeout_ms);
+}
+
+static ipc_err put(ipc_queue *queue, put_fn how, ipc__bytes value, ipc__block *block, int64_t timeout_ms)
 {
     ipc_err err = ipc__handle_enter(&queue->base);
     if (err) {
         return err;
     }
-    err = queue->base.end ? ipc__fail_plain(queue->base.end) : ipc__put(&queue->base, value, block, timeout_ms);
+    err =
+        queue->base.end ? ipc__fail_plain(queue->base.end) : how(&queue->base, value, block, put_deadline(timeout_ms));
     return ipc__handle_leave(&queue->base, err);
 }
 
-ipc_err ipc_queue_put_bytes(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms)
+ipc_err ipc_queue_put_packed(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms)
 {
-    return put(queue, (ipc__bytes){bytes, length}, NULL, timeout_ms);
+    return put(queue, ipc__put, (ipc__bytes){bytes, length}, NULL, timeout_ms);
 }
 
-ipc_err ipc_queue_put(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms)
+ipc_err ipc_queue_put_confirm_packed(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms)
+{
+    return put(queue, ipc__put_confirm, (ipc__bytes){bytes, length}, NULL, timeout_ms);
+}
+
+static ipc_err put_msg(ipc_queue *queue, put_fn how, const ipc_msg *msg, int64_t timeout_ms)
 {
     if (!msg) {
         return ipc__fail(IPC_EINVAL, "no message to put");
@@ -199,9 +237,39 @@ ipc_err ipc_queue_put(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms)
             return ipc__fail_plain(IPC_ENOMEM);
         }
     }
-    ipc_err err = put(queue, (ipc__bytes){msg->data, msg->length}, block, timeout_ms);
+    ipc_err err = put(queue, how, (ipc__bytes){msg->data, msg->length}, block, timeout_ms);
     ipc__block_unref(block);
     return err;
+}
+
+ipc_err ipc_queue_put(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms)
+{
+    return put_msg(queue, ipc__put, msg, timeout_ms);
+}
+
+ipc_err ipc_queue_put_confirm(ipc_queue *queue, const ipc_msg *msg, int64_t timeout_ms)
+{
+    return put_msg(queue, ipc__put_confirm, msg, timeout_ms);
+}
+
+ipc_err ipc_queue_put_many(ipc_queue *queue, const ipc_packed *values, size_t count, int64_t timeout_ms, size_t *put)
+{
+    size_t ignored;
+    put = put ? put : &ignored;
+    *put = 0;
+    if (!values && count) {
+        return ipc__fail(IPC_EINVAL, "no values to put");
+    }
+    ipc_err err = ipc__handle_enter(&queue->base);
+    if (err) {
+        return err;
+    }
+    uint64_t deadline = put_deadline(timeout_ms);
+    for (; !err && *put < count; *put += !err) {
+        ipc__bytes value = {values[*put].bytes, values[*put].length};
+        err = queue->base.end ? ipc__fail_plain(queue->base.end) : ipc__put(&queue->base, value, NULL, deadline);
+    }
+    return ipc__handle_leave(&queue->base, err);
 }
 
 ipc_err ipc_queue_flush(ipc_queue *queue, int64_t timeout_ms)
@@ -240,6 +308,35 @@ ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item)
         lease_add(queue, *item);
     }
     return ipc__handle_leave(&queue->base, err);
+}
+
+ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size_t max, ipc_msg **items, size_t *count)
+{
+    *count = 0;
+    if (!items || max == 0) {
+        return ipc__fail(IPC_EINVAL, "no place for the items");
+    }
+    ipc_err err = ipc__handle_enter(&queue->base);
+    if (err) {
+        return err;
+    }
+    err = ipc__take(&queue->base, timeout_ms, &items[0]);
+    while (!err) {
+        if (queue->joinable) {
+            lease_add(queue, items[*count]);
+        }
+        if (++*count == max || ipc__take_here(&queue->base, &items[*count])) {
+            break;
+        }
+    }
+    return ipc__handle_leave(&queue->base, err);
+}
+
+ipc_err ipc_queue_fd(ipc_queue *queue, int *fd)
+{
+    *fd = -1;
+    ipc_err err = ipc__handle_enter(&queue->base);
+    return err ? err : ipc__handle_leave(&queue->base, ipc__take_fd(&queue->base, fd));
 }
 
 /* ---- finishing ---- */
@@ -331,6 +428,10 @@ ipc_err ipc_queue_task_done(ipc_queue *queue)
         lease_drop(queue, lease);
         return ipc__handle_leave(&queue->base, IPC_OK);
     }
+    if (queue->revoked) {
+        queue->revoked--;
+        return ipc__handle_leave(&queue->base, IPC_OK);
+    }
     ipc__pending pending;
     err = request(queue, IPC__OP_DONE_ANY, &pending);
     ipc__buf_free(&pending.reply);
@@ -352,6 +453,24 @@ ipc_err ipc_queue_join(ipc_queue *queue, int64_t timeout_ms)
     msgpack_pack_int64(&packer, timeout_ms < 0 ? -1 : timeout_ms);
     ipc__pending pending;
     err = ipc__conn_call(conn, &pending, deadline);
+    ipc__buf_free(&pending.reply);
+    return ipc__handle_leave(&queue->base, err);
+}
+
+ipc_err ipc_queue_shutdown(ipc_queue *queue, ipc_shutdown how)
+{
+    if (how != IPC_SHUTDOWN_DRAIN && how != IPC_SHUTDOWN_IMMEDIATE) {
+        return ipc__fail(IPC_EINVAL, "%d is none of ipc_shutdown", (int)how);
+    }
+    ipc_err err = ipc__handle_enter(&queue->base);
+    if (err) {
+        return err;
+    }
+    ipc__take_report(&queue->base);
+    msgpack_packer packer = ipc__op_begin(queue->base.conn, IPC__OP_SHUTDOWN, queue->base.id, 1);
+    how == IPC_SHUTDOWN_IMMEDIATE ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__pending pending;
+    err = ipc__conn_call(queue->base.conn, &pending, IPC__NEVER);
     ipc__buf_free(&pending.reply);
     return ipc__handle_leave(&queue->base, err);
 }

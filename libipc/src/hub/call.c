@@ -88,6 +88,14 @@ void ipc__notify_end(ipc__hold *hold, ipc_err code)
 
 /* ---- waiting calls ---- */
 
+static void leave_session(ipc__call *call)
+{
+    ipc__session *session = call->hold->session;
+    DL_DELETE2(session->calls, call, session_prev, session_next);
+    session->waiting -= call->seq != 0;
+    call->hold = NULL;
+}
+
 static void call_free(ipc__call *call)
 {
     ipc__timer_clear(&call->core->timers, &call->timer);
@@ -96,7 +104,7 @@ static void call_free(ipc__call *call)
         *call->slot = NULL;
     }
     if (call->hold) {
-        DL_DELETE2(call->hold->session->calls, call, session_prev, session_next);
+        leave_session(call);
     }
     if (call->item) {
         ipc__item_free(call->core, call->item);
@@ -108,16 +116,24 @@ static void call_late(ipc__timer *timer, uint64_t now)
 {
     (void)now;
     ipc__call *call = (ipc__call *)timer; /* its first member */
+    if (call->expired) {
+        call->expired(call);
+    }
     ipc__call_answer(call, call->late);
 }
 
-ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms, ipc_err late)
+ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
+                       ipc_err late)
 {
+    ipc__core *core = hold->object->core;
+    if (seq && hold->session->waiting >= core->options.max_waiting) {
+        return ipc__fail(IPC_ELIMIT, "this session has %u calls and tickets waiting, as many as it may",
+                         hold->session->waiting);
+    }
     ipc__call *call = calloc(1, sizeof *call);
     if (!call) {
-        return NULL;
+        return ipc__fail_plain(IPC_ENOMEM);
     }
-    ipc__core *core = hold->object->core;
     call->timer.fire = call_late;
     call->core = core;
     call->hold = hold;
@@ -128,11 +144,15 @@ ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int6
     uint64_t due = ipc__deadline(core->now, timeout_ms);
     if (due != IPC__NEVER && !ipc__timer_set(&core->timers, &call->timer, due)) {
         free(call);
-        return NULL;
+        return ipc__fail_plain(IPC_ENOMEM);
     }
     DL_APPEND(*queue, call);
     DL_APPEND2(hold->session->calls, call, session_prev, session_next);
-    return call;
+    hold->session->waiting += seq != 0;
+    if (out) {
+        *out = call;
+    }
+    return IPC_OK;
 }
 
 void ipc__call_answer(ipc__call *call, ipc_err err)
@@ -156,8 +176,7 @@ void ipc__calls_drop(ipc__hold *hold)
         if (call->seq) {
             call_free(call);
         } else {
-            DL_DELETE2(hold->session->calls, call, session_prev, session_next);
-            call->hold = NULL;
+            leave_session(call);
         }
     }
 }

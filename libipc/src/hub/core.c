@@ -52,7 +52,7 @@ ipc_err ipc__core_session(ipc__core *core, const ipc__lane_ops *lane, void *peer
                           ipc__session **out)
 {
     if (core->session_count >= core->options.max_sessions) {
-        return ipc__fail(IPC_ELIMIT, "the hub has its %u sessions; close some, or start it with a higher limit",
+        return ipc__fail(IPC_ESESSIONS, "the hub has its %u sessions; close some, or start it with a higher limit",
                          core->options.max_sessions);
     }
     ipc__session *session = calloc(1, sizeof *session);
@@ -122,6 +122,7 @@ void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now)
     ipc__core *core = session->core;
     core->now = now;
     session->ending = true;
+    end = end == IPC__END_CLEAN && session->failed ? IPC__END_FAILED : end;
     ipc__pins_drop(session);
     DL_DELETE(core->sessions, session);
     core->session_count--;
@@ -235,10 +236,9 @@ static ipc_err session_op(ipc__session *session, const ipc__head *head, ipc__env
         uint32_t fields;
         ipc_err (*run)(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
     } ops[] = {
-        [IPC__OP_OPEN] = {4, ipc__registry_open},
-        [IPC__OP_UNLINK] = {1, ipc__registry_unlink},
-        [IPC__OP_LIST] = {0, ipc__registry_list},
-        [IPC__OP_PIN] = {0, ipc__registry_pin},
+        [IPC__OP_OPEN] = {4, ipc__registry_open}, [IPC__OP_UNLINK] = {1, ipc__registry_unlink},
+        [IPC__OP_LIST] = {0, ipc__registry_list}, [IPC__OP_PIN] = {0, ipc__registry_pin},
+        [IPC__OP_STAT] = {0, ipc__registry_stat}, [IPC__OP_INFO] = {1, ipc__registry_info},
     };
     if (head->op < sizeof ops / sizeof ops[0] && ops[head->op].run) {
         return head->fields == ops[head->op].fields ? ops[head->op].run(session, head, envelope) : IPC_EPROTO;
@@ -257,12 +257,17 @@ static ipc_err session_op(ipc__session *session, const ipc__head *head, ipc__env
         return IPC_OK;
     }
     case IPC__OP_BYE:
+        if (head->fields > 1 || (head->fields && !ipc__read_bool(&envelope->at, &session->failed))) {
+            return IPC_EPROTO;
+        }
+        ipc__reply(session, head->handle, head->seq, IPC_OK);
+        return IPC_ECLOSED;
     case IPC__OP_PING:
         if (skip_fields(session, head, envelope)) {
             return IPC_EPROTO;
         }
         ipc__reply(session, head->handle, head->seq, IPC_OK);
-        return head->op == IPC__OP_BYE ? IPC_ECLOSED : IPC_OK;
+        return IPC_OK;
     case IPC__OP_CANCEL:
         return head->fields == 1 ? cancel(session, envelope) : IPC_EPROTO;
     default:

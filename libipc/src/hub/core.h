@@ -26,8 +26,9 @@ typedef struct ipc__lease ipc__lease;
 
 /* How a hold or a session ends. */
 typedef enum ipc__end {
-    IPC__END_CLEAN, /* closed, or the session said BYE */
-    IPC__END_CRASH, /* its process is gone without a word */
+    IPC__END_CLEAN,  /* closed, or the session said BYE */
+    IPC__END_FAILED, /* it said BYE, and that it failed: nothing is uncertain, but it has finished nothing */
+    IPC__END_CRASH,  /* its process is gone without a word */
 } ipc__end;
 
 /* One operation for an object: its head is read, its fields are read from the envelope. */
@@ -66,6 +67,9 @@ struct ipc__object_ops {
 
     /* How much it holds that nobody has taken yet. */
     uint64_t (*unread)(const ipc__object *object);
+
+    /* All there is to know of it, as a map. */
+    void (*inspect)(const ipc__object *object, msgpack_packer *packer);
 };
 
 struct ipc__object {
@@ -93,14 +97,16 @@ struct ipc__hold {
 struct ipc__call {
     ipc__timer timer;
     ipc__core *core;
-    ipc__hold *hold;     /* NULL: gone, and a parked put is left */
-    uint64_t session_id; /* whose it is, or was */
-    uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
-    ipc_err late;        /* the answer at the timeout */
-    bool impatient;      /* it waits for what was recalled, and for nothing else */
-    ipc__call **queue;   /* the list that it waits in */
-    ipc__item *item;     /* owned: what a put brings */
-    ipc__call **slot;    /* where else it is known, to be cleared with it; or NULL */
+    ipc__hold *hold;                  /* NULL: gone, and a parked put is left */
+    uint64_t session_id;              /* whose it is, or was */
+    uint64_t seq;                     /* 0: nobody waits for an answer (a parked PUT) */
+    ipc_err late;                     /* the answer at the timeout */
+    bool impatient;                   /* it waits for what was recalled, and for nothing else */
+    void (*expired)(ipc__call *call); /* before it is answered at its timeout; or NULL */
+    struct ipc__stream *stream;       /* for expired() */
+    ipc__call **queue;                /* the list that it waits in */
+    ipc__item *item;                  /* owned: what a put brings */
+    ipc__call **slot;                 /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
 };
@@ -134,8 +140,10 @@ struct ipc__session {
     ipc__call *calls;
     ipc__pin *pins;
     ipc__lease *leases;
-    bool ending;    /* nothing more is sent to it */
-    uint64_t acked; /* put bytes taken in: the byte window */
+    uint32_t waiting; /* calls that wait, and pins: bounded */
+    bool ending;      /* nothing more is sent to it */
+    bool failed;      /* its BYE said so */
+    uint64_t acked;   /* put bytes taken in: the byte window */
     ipc__session *prev, *next;
 };
 
@@ -158,7 +166,10 @@ struct ipc__core {
     ipc__pin *pins;
     uint64_t next_id;
     uint64_t memory;   /* bytes of items held */
-    uint64_t rejected; /* sessions that were dropped for what they sent */
+    uint64_t rejected; /* sessions that were dropped for what they sent, and strangers */
+    uint64_t refused;  /* puts */
+    uint64_t started;  /* when */
+    int64_t pid;       /* the hub's process */
     ipc__buf scratch;
 };
 
@@ -219,8 +230,11 @@ void ipc__notify(ipc__hold *hold, ipc__op op, uint64_t first, uint64_t second);
 /* Tell a handle that nothing more will come. */
 void ipc__notify_end(ipc__hold *hold, ipc_err code);
 
-/* Wait: the call is put at the end of *queue. NULL: out of memory. */
-ipc__call *ipc__call_wait(ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms, ipc_err late);
+/*
+ * Wait: the call is put at the end of *queue. *call may be NULL. IPC_ENOMEM; IPC_ELIMIT the session has as many as it may.
+ */
+ipc_err ipc__call_wait(ipc__call **call, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
+                       ipc_err late);
 
 /* Answer a waiting call, if somebody waits for the answer, and free it. */
 void ipc__call_answer(ipc__call *call, ipc_err err);
@@ -238,9 +252,18 @@ void ipc__calls_answer(ipc__call **queue, ipc_err err);
 void ipc__lease_add(ipc__lease *lease, ipc__object *object, ipc__session *session);
 void ipc__lease_remove(ipc__lease *lease);
 
+/* The object of a name, made with the type's defaults if there is none. */
+ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const char *name, ipc__object **out);
+
 /* Read an option of a map; absent leaves *out alone. False: there, but of another type. */
 bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present);
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
+bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
+
+/* A map's key; and a key with its value. */
+void ipc__pack_text(msgpack_packer *packer, const char *text);
+void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);
+void ipc__pack_bool(msgpack_packer *packer, const char *key, bool value);
 
 extern const ipc__object_ops ipc__queue_ops;
 extern const ipc__object_ops ipc__pipe_ops;

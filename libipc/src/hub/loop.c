@@ -27,6 +27,8 @@ enum {
     FIRST_SESSION_US = 10 * 1000 * 1000, /* how long a hub that was started for somebody waits for them */
     LATE_US = 500 * 1000,                /* a loop that comes so late was stopped: its peers could not act */
     PRIVATE_GRACE_US = 200 * 1000,       /* children that were spawned may still come */
+    UNGREETED_MAX = 64,                  /* control sockets without a HELLO, beyond one for each session */
+    DEAF_US = 100 * 1000,                /* how long nobody is let in when descriptors have run out */
 };
 
 /* What epoll's events mean, beside peers. */
@@ -39,6 +41,7 @@ struct ipc__loop {
     int wake;
     ipc__lock lock;
     ipc__address address;
+    ipc__timer deaf; /* armed: nobody is let in until it fires */
     uint64_t empty_since;
     bool had_session;
     atomic_bool stop;
@@ -77,6 +80,18 @@ static ipc_err open_descriptors(ipc__loop *loop)
     return IPC_OK;
 }
 
+static void listen_to(ipc__loop *loop, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = &mark_listen};
+    epoll_ctl(loop->epoll, EPOLL_CTL_MOD, loop->listener, &event);
+}
+
+static void listen_again(ipc__timer *timer, uint64_t now)
+{
+    (void)now;
+    listen_to((ipc__loop *)((char *)timer - offsetof(ipc__loop, deaf)), EPOLLIN);
+}
+
 ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_options *options)
 {
     ipc__loop *loop = calloc(1, sizeof *loop);
@@ -87,9 +102,12 @@ ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_opt
     loop->address = *address;
     loop->adopting = true;
     loop->empty_since = ipc__now();
+    loop->deaf.fire = listen_again;
     pthread_mutex_init(&loop->adopt_lock, NULL);
     ipc__lock_init(&loop->lock);
     ipc__core_init(&loop->side.core, options);
+    loop->side.core.started = loop->side.core.now = ipc__now();
+    loop->side.core.pid = getpid();
     ipc_err err = ipc__lock_take(&loop->lock, address->lock);
     if (!err && getrandom(&loop->side.epoch, sizeof loop->side.epoch, 0) != sizeof loop->side.epoch) {
         err = ipc__fail_errno("no random numbers");
@@ -116,8 +134,18 @@ ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_opt
 
 /* ---- newcomers ---- */
 
+/* Descriptors have run out: who knocks must wait, and the hub must not spin meanwhile. */
+static void turn_deaf(ipc__loop *loop)
+{
+    ipc__log(IPC_LOG_WARN, "cannot accept a session: %s", strerrordesc_np(errno));
+    if (ipc__timer_set(&loop->side.core.timers, &loop->deaf, ipc__now() + DEAF_US)) {
+        listen_to(loop, 0);
+    }
+}
+
 static void accept_all(ipc__loop *loop)
 {
+    const ipc__core *core = &loop->side.core;
     for (;;) {
         int control = accept4(loop->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (control < 0) {
@@ -125,9 +153,14 @@ static void accept_all(ipc__loop *loop)
                 continue;
             }
             if (errno != EAGAIN) {
-                ipc__log(IPC_LOG_WARN, "cannot accept a session: %s", strerrordesc_np(errno));
+                turn_deaf(loop);
             }
             return;
+        }
+        if (loop->side.peer_count >= core->options.max_sessions + UNGREETED_MAX) {
+            close(control); /* too many that say nothing: libzmq aborts when descriptors run out */
+            loop->side.core.rejected++;
+            continue;
         }
         ipc__peer_new(&loop->side, control, true);
     }
@@ -318,6 +351,7 @@ void ipc__loop_close(ipc__loop *loop)
     if (loop->wake >= 0) {
         adopt_all(loop);
     }
+    ipc__timer_clear(&loop->side.core.timers, &loop->deaf);
     ipc__peers_end(&loop->side);
     ipc__core_fini(&loop->side.core);
     bool bound = loop->side.zmq != NULL;

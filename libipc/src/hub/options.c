@@ -1,5 +1,5 @@
 /*
- * Reading an object's options.
+ * An object's options, as maps: read, and written.
  * Touches nothing but the bytes. Any thread.
  */
 #include "hub/core.h"
@@ -59,4 +59,36 @@ bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *pre
         *out = value.as.boolean;
     }
     return true;
+}
+
+bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present)
+{
+    ipc_value value;
+    if (!find(options, name, &value, present)) {
+        return false;
+    }
+    if (*present) {
+        if (value.kind != IPC_KIND_STR) {
+            return false;
+        }
+        *out = (ipc__bytes){(const unsigned char *)value.as.bytes.data, value.as.bytes.length};
+    }
+    return true;
+}
+
+void ipc__pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value)
+{
+    ipc__pack_text(packer, key);
+    msgpack_pack_uint64(packer, value);
+}
+
+void ipc__pack_bool(msgpack_packer *packer, const char *key, bool value)
+{
+    ipc__pack_text(packer, key);
+    value ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
 }

@@ -45,6 +45,7 @@ static ipc__peer *peer_alloc(ipc__hubside *side, int control)
         peer->control = control;
         peer->silence.fire = silent;
         DL_APPEND(side->peers, peer);
+        side->peer_count++;
     }
     return peer;
 }
@@ -113,6 +114,7 @@ void ipc__peer_end(ipc__peer *peer, ipc__end end)
         peer->control = -1;
     }
     DL_DELETE(side->peers, peer);
+    side->peer_count--;
     DL_APPEND(side->ended, peer);
 }
 

@@ -19,6 +19,7 @@ typedef struct ipc__hubside {
     const ipc__address *address;
     int epoll;
     ipc__peer *peers;
+    uint64_t peer_count;
     ipc__peer *by_token;
     ipc__peer *ended; /* to be freed when nobody looks at them any more */
     unsigned char packet[IPC__FORK_PACKET_MAX];

@@ -44,7 +44,7 @@ static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__byte
                           ipc__object **out)
 {
     if (core->object_count >= core->options.max_objects) {
-        return ipc__fail(IPC_ELIMIT, "the hub has its %u objects; unlink some, or start it with a higher limit",
+        return ipc__fail(IPC_EOBJECTS, "the hub has its %u objects; unlink some, or start it with a higher limit",
                          core->options.max_objects);
     }
     ipc__object *object = calloc(1, ops->size);
@@ -167,14 +167,24 @@ static ipc__pin *find_pin(ipc__core *core, ipc__bytes pin)
     return found;
 }
 
+static ipc_err check_name(const ipc__core *core, ipc__bytes name)
+{
+    if (name.length == 0 || name.length > core->options.max_name) {
+        return ipc__fail(IPC_ENAME, "a name has 1 to %u bytes here, this one has %zu", core->options.max_name,
+                         name.length);
+    }
+    if (ipc__utf8_span(name.data, name.length) != name.length || memchr(name.data, 0, name.length)) {
+        return ipc__fail(IPC_ENAME, "a name must be UTF-8, without a NUL");
+    }
+    return IPC_OK;
+}
+
 static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t mode, ipc__bytes name,
                           ipc_cursor options, ipc__object **out)
 {
-    if (name.length == 0 || name.length > IPC__NAME_MAX) {
-        return ipc__fail(IPC_EINVAL, "a name has 1 to %d bytes, this one has %zu", IPC__NAME_MAX, name.length);
-    }
-    if (ipc__utf8_span(name.data, name.length) != name.length || memchr(name.data, 0, name.length)) {
-        return ipc__fail(IPC_EINVAL, "a name must be UTF-8, without a NUL");
+    ipc_err err = check_name(core, name);
+    if (err) {
+        return err;
     }
     int shown = (int)name.length;
     ipc__object *object;
@@ -196,6 +206,12 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
     }
     *out = object;
     return ops->match(object, options);
+}
+
+ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const char *name, ipc__object **out)
+{
+    ipc__bytes bytes = {(const unsigned char *)name, strlen(name)};
+    return open_named(core, ops, IPC_OPEN_EITHER, bytes, (ipc_cursor){0}, out);
 }
 
 static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const ipc__object_ops *ops, ipc__bytes where,
@@ -293,7 +309,7 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
     return IPC_OK;
 }
 
-/* ---- unlink, list ---- */
+/* ---- unlink, list, look ---- */
 
 static void tell_holders(const ipc__object *object)
 {
@@ -331,6 +347,7 @@ static void pin_free(ipc__pin *pin)
     HASH_DEL(core->pins, pin);
     if (pin->owner) {
         DL_DELETE(pin->owner->pins, pin);
+        pin->owner->waiting--;
     }
     free(pin);
 }
@@ -364,11 +381,6 @@ ipc_err ipc__registry_unlink(ipc__session *session, const ipc__head *head, ipc__
     return IPC_OK;
 }
 
-static void pack_text(msgpack_packer *packer, const char *text)
-{
-    msgpack_pack_str_with_body(packer, text, strlen(text));
-}
-
 ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
 {
     (void)envelope;
@@ -377,14 +389,123 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
     msgpack_pack_array(&packer, HASH_COUNT(core->by_name));
     for (ipc__object *object = core->by_name; object; object = object->hh.next) {
         msgpack_pack_map(&packer, 4);
-        pack_text(&packer, "name");
-        pack_text(&packer, object->name);
-        pack_text(&packer, "type");
-        pack_text(&packer, object->ops->name);
-        pack_text(&packer, "size");
-        msgpack_pack_uint64(&packer, object->ops->unread(object));
-        pack_text(&packer, "handles");
-        msgpack_pack_uint32(&packer, object->hold_count);
+        ipc__pack_text(&packer, "name");
+        ipc__pack_text(&packer, object->name);
+        ipc__pack_text(&packer, "type");
+        ipc__pack_text(&packer, object->ops->name);
+        ipc__pack_uint(&packer, "size", object->ops->unread(object));
+        ipc__pack_uint(&packer, "handles", object->hold_count);
+    }
+    ipc__reply_end(session);
+    return IPC_OK;
+}
+
+static void pack_session(msgpack_packer *packer, const ipc__session *session)
+{
+    ipc__pack_uint(packer, "session", session->id);
+    ipc__pack_uint(packer, "pid", (uint64_t)session->pid);
+    ipc__pack_text(packer, "language");
+    ipc__pack_text(packer, session->language);
+    ipc__pack_text(packer, "program");
+    ipc__pack_text(packer, session->program);
+    ipc__pack_text(packer, "lane");
+    ipc__pack_text(packer, session->lane->name);
+}
+
+enum { SESSION_FIELDS = 5 };
+
+static void pack_holders(msgpack_packer *packer, const ipc__object *object)
+{
+    uint32_t count = 0;
+    const ipc__hold *hold;
+    DL_FOREACH(object->holds, hold)
+    {
+        count += hold->session != NULL;
+    }
+    msgpack_pack_array(packer, count);
+    DL_FOREACH(object->holds, hold)
+    {
+        if (hold->session) {
+            msgpack_pack_map(packer, SESSION_FIELDS + 1);
+            pack_session(packer, hold->session);
+            ipc__pack_uint(packer, "handle", hold->id);
+        }
+    }
+}
+
+ipc_err ipc__registry_info(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    ipc__bytes name;
+    if (!ipc__read_str(&envelope->at, &name)) {
+        return IPC_EPROTO;
+    }
+    ipc__object *object;
+    HASH_FIND(hh, session->core->by_name, name.data, name.length, object);
+    if (!object) {
+        return ipc__fail(IPC_ENOENT, "nothing is named \"%.*s\"", (int)name.length, (const char *)name.data);
+    }
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    msgpack_pack_map(&packer, 5);
+    ipc__pack_text(&packer, "name");
+    ipc__pack_text(&packer, object->name);
+    ipc__pack_text(&packer, "type");
+    ipc__pack_text(&packer, object->ops->name);
+    ipc__pack_uint(&packer, "handles", object->hold_count);
+    ipc__pack_text(&packer, "holders");
+    pack_holders(&packer, object);
+    ipc__pack_text(&packer, "state");
+    object->ops->inspect(object, &packer);
+    ipc__reply_end(session);
+    return IPC_OK;
+}
+
+static void pack_limits(msgpack_packer *packer, const ipc_hub_options *options)
+{
+    msgpack_pack_map(packer, 6);
+    ipc__pack_uint(packer, "sessions", options->max_sessions);
+    ipc__pack_uint(packer, "objects", options->max_objects);
+    ipc__pack_uint(packer, "memory", options->max_memory);
+    ipc__pack_uint(packer, "message", options->max_message);
+    ipc__pack_uint(packer, "name", options->max_name);
+    ipc__pack_uint(packer, "waiting", options->max_waiting);
+}
+
+static uint32_t used_handles(const ipc__session *session)
+{
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < session->hold_capacity; id++) {
+        count += session->holds[id] != NULL;
+    }
+    return count;
+}
+
+ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
+{
+    (void)envelope;
+    const ipc__core *core = session->core;
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    msgpack_pack_map(&packer, 11);
+    ipc__pack_text(&packer, "version");
+    ipc__pack_text(&packer, IPC_VERSION);
+    ipc__pack_uint(&packer, "protocol", IPC__PROTOCOL_VERSION);
+    ipc__pack_uint(&packer, "pid", (uint64_t)core->pid);
+    ipc__pack_uint(&packer, "uptime_ms", (core->now - core->started) / 1000);
+    ipc__pack_uint(&packer, "sessions", core->session_count);
+    ipc__pack_uint(&packer, "objects", core->object_count);
+    ipc__pack_uint(&packer, "memory", core->memory);
+    ipc__pack_uint(&packer, "rejected", core->rejected);
+    ipc__pack_uint(&packer, "refused_puts", core->refused);
+    ipc__pack_text(&packer, "limits");
+    pack_limits(&packer, &core->options);
+    ipc__pack_text(&packer, "who");
+    msgpack_pack_array(&packer, core->session_count);
+    const ipc__session *each;
+    DL_FOREACH(core->sessions, each)
+    {
+        msgpack_pack_map(&packer, SESSION_FIELDS + 2);
+        pack_session(&packer, each);
+        ipc__pack_uint(&packer, "handles", used_handles(each));
+        ipc__pack_uint(&packer, "waiting", each->waiting);
     }
     ipc__reply_end(session);
     return IPC_OK;
@@ -422,6 +543,10 @@ ipc_err ipc__registry_pin(ipc__session *session, const ipc__head *head, ipc__env
     if (!twin) {
         return ipc__fail_plain(IPC_EDELETED);
     }
+    if (session->waiting >= session->core->options.max_waiting) {
+        return ipc__fail(IPC_ELIMIT, "this session has %u calls and tickets waiting, as many as it may",
+                         session->waiting);
+    }
     ipc__pin *pin = calloc(1, sizeof *pin);
     if (!pin) {
         return ipc__fail_plain(IPC_ENOMEM);
@@ -441,6 +566,7 @@ ipc_err ipc__registry_pin(ipc__session *session, const ipc__head *head, ipc__env
         return ipc__fail_plain(IPC_ENOMEM);
     }
     DL_APPEND(session->pins, pin);
+    session->waiting++;
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
     msgpack_pack_bin_with_body(&packer, &pin->id, sizeof pin->id);
     ipc__reply_end(session);

@@ -11,6 +11,8 @@
 ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
 ipc_err ipc__registry_unlink(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
 ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
+ipc_err ipc__registry_info(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
+ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
 ipc_err ipc__registry_pin(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
 
 /* Give a session the hold that another one has, under the same number. */

@@ -40,7 +40,7 @@ static void own_item(ipc__stream *stream, ipc__item *item)
     }
 }
 
-static void enqueue(ipc__stream *stream, ipc__item *item)
+void ipc__stream_append(ipc__stream *stream, ipc__item *item)
 {
     item->seq = ++stream->next_seq;
     DL_APPEND(stream->ready, item);
@@ -73,6 +73,29 @@ static void credits_recall(ipc__stream *stream)
             source->recalling = true;
             ipc__notify(source->hold, IPC__OP_UNCREDIT, 0, 0);
         }
+    }
+}
+
+/* Whether credits are out that will come back soon, if their owners run. */
+static bool credits_to_come(const ipc__stream *stream)
+{
+    const ipc__source *source;
+    DL_FOREACH(stream->sources, source)
+    {
+        if (source->credits && !source->silent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A put has waited for credits in vain: whoever has not given them back by now is stopped, and is not waited for again. */
+static void put_late(ipc__call *call)
+{
+    ipc__source *source;
+    DL_FOREACH(call->stream->sources, source)
+    {
+        source->silent = source->recalling;
     }
 }
 
@@ -134,20 +157,23 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
     bool pipelined = request->op == IPC__OP_PUT;
     bool impatient = !pipelined && timeout_ms == 0;
     if (impatient) {
-        if (stream->credits == 0) {
+        if (!credits_to_come(stream)) {
             ipc__item_free(core_of(stream), item);
             return ipc__fail_plain(IPC_EFULL);
         }
         timeout_ms = FULL_RECALL_MS;
     }
-    ipc__call *call = ipc__call_wait(source->hold, pipelined ? 0 : request->seq, &stream->putters,
-                                     pipelined ? -1 : timeout_ms, IPC_EFULL);
-    if (!call) {
+    ipc__call *call;
+    ipc_err err = ipc__call_wait(&call, source->hold, pipelined ? 0 : request->seq, &stream->putters,
+                                 pipelined ? -1 : timeout_ms, IPC_EFULL);
+    if (err) {
         ipc__item_free(core_of(stream), item);
-        return ipc__fail_plain(IPC_ENOMEM);
+        return err;
     }
     call->item = item;
     call->impatient = impatient;
+    call->stream = stream;
+    call->expired = impatient ? put_late : NULL;
     if (pipelined) {
         own_item(stream, item);
     }
@@ -170,7 +196,7 @@ static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_
         return err;
     }
     own_item(stream, item);
-    enqueue(stream, item);
+    ipc__stream_append(stream, item);
     if (request->op == IPC__OP_PUT_WAIT) {
         ipc__reply(source->hold->session, source->hold->id, request->seq, IPC_OK);
     }
@@ -189,7 +215,7 @@ static ipc_err check_value(const ipc__core *core, ipc__bytes value)
                          core->options.max_message);
     }
     if (core->memory + value.length > core->options.max_memory) {
-        return ipc__fail(IPC_ELIMIT,
+        return ipc__fail(IPC_EMEMORY,
                          "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
                          "with a higher limit",
                          (unsigned long long)core->memory, (unsigned long long)core->options.max_memory);
@@ -214,9 +240,10 @@ ipc_err ipc__stream_put(ipc__source *source, const ipc__request *request)
     if (credit) {
         credits_set(source, source->credits - 1);
     }
-    ipc_err err = check_value(core, value);
+    ipc_err err = source->stream->shut ? ipc__fail_plain(IPC_ESHUTDOWN) : check_value(core, value);
     ipc__item *item = err ? NULL : ipc__item_new(core, value, block);
     if (!item) {
+        core->refused++;
         ipc__stream_pump(source->stream);
         return err ? err : ipc__fail_plain(IPC_ENOMEM);
     }
@@ -229,7 +256,7 @@ ipc_err ipc__stream_uncredited(ipc__source *source, const ipc__request *request)
     if (request->fields != 1 || !ipc__read_uint(&request->envelope->at, &back)) {
         return IPC_EPROTO;
     }
-    source->recalling = false;
+    source->recalling = source->silent = false;
     source->grant = 0;
     /* It has none left, however it counts: none were given since they were asked for, and its puts came before this. */
     credits_set(source, 0);
@@ -245,7 +272,7 @@ void ipc__stream_admit(ipc__stream *stream)
         if (call->seq) {
             own_item(stream, call->item);
         }
-        enqueue(stream, call->item);
+        ipc__stream_append(stream, call->item);
         call->item = NULL;
         ipc__call_answer(call, IPC_OK);
     }
@@ -256,6 +283,25 @@ void ipc__stream_admit(ipc__stream *stream)
     {
         if (call->impatient) {
             ipc__call_answer(call, IPC_EFULL);
+        }
+    }
+}
+
+void ipc__stream_shut(ipc__stream *stream)
+{
+    stream->shut = true;
+    ipc__source *source;
+    DL_FOREACH(stream->sources, source)
+    {
+        ipc__timer_clear(&core_of(stream)->timers, &source->expiry);
+        credits_set(source, 0);
+    }
+    ipc__call *call;
+    ipc__call *next;
+    DL_FOREACH_SAFE(stream->putters, call, next)
+    {
+        if (call->seq) {
+            ipc__call_answer(call, IPC_ESHUTDOWN);
         }
     }
 }

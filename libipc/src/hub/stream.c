@@ -11,7 +11,8 @@
 #include <utlist.h>
 
 enum {
-    REBALANCE_US = 2000,  /* how long somebody starves before others give back */
+    PATIENCE_MIN_US = 2000, /* how long somebody starves before others give back; doubled while that helps nobody */
+    PATIENCE_MAX_US = 500 * 1000,
     POLL_RECALL_MS = 200, /* how long a POLL waits for others to give back; they answer at once unless stopped */
 };
 
@@ -47,6 +48,9 @@ static uint64_t validity_step(const ipc__sub *sub)
 
 void ipc__stream_return(ipc__stream *stream, ipc__item *item)
 {
+    if (stream->ops->keeps && !stream->ops->keeps(stream, item)) {
+        return;
+    }
     ipc__item *before = stream->ready;
     while (before && before->seq < item->seq) {
         before = before->next;
@@ -89,15 +93,32 @@ static void sub_drop(ipc__sub *sub, ipc__item *item)
     sub->stream->untaken--;
 }
 
-/* Untaken deliveries return, newest first, down to a position. */
-static void give_back(ipc__sub *sub, uint64_t first, uint32_t raise)
+/* The highest number that the consumer has, after some went back. */
+static void find_newest(ipc__sub *sub)
+{
+    sub->newest = sub->newest_taken;
+    ipc__item *item;
+    DL_FOREACH(sub->out, item)
+    {
+        sub->newest = item->seq > sub->newest ? item->seq : sub->newest;
+    }
+}
+
+/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken, the oldest first. */
+static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
 {
     while (sub->out && sub->out->prev->position >= first) {
         ipc__item *item = sub->out->prev;
         sub_drop(sub, item);
-        item->attempt = (item->attempt + raise) & INT32_MAX;
+        if (unsure) {
+            ipc__item_raise(item);
+            if (!sub->out) {
+                ipc__item_strike(item);
+            }
+        }
         ipc__stream_return(sub->stream, item);
     }
+    find_newest(sub);
 }
 
 bool ipc__stream_take(ipc__sub *sub, uint64_t position)
@@ -108,6 +129,8 @@ bool ipc__stream_take(ipc__sub *sub, uint64_t position)
     while (sub->out && sub->out->position <= position) {
         ipc__item *item = sub->out;
         sub_drop(sub, item);
+        sub->newest_taken = item->seq > sub->newest_taken ? item->seq : sub->newest_taken;
+        sub->stream->patience = PATIENCE_MIN_US;
         sub->stream->ops->taken(sub->stream, sub, item);
     }
     if (sub->hold->session) {
@@ -136,7 +159,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     }
     learn_taken(sub);
     for (; back > 0 && sub->out; back--) {
-        give_back(sub, sub->out->prev->position, 0);
+        give_back(sub, sub->out->prev->position, false);
     }
     ring_enter(sub);
 }
@@ -178,6 +201,8 @@ static void rebalance(ipc__timer *timer, uint64_t now)
     ipc__sub *giver = poor ? richest(stream, poor) : NULL;
     if (giver) {
         recall(giver, (giver->out_count + 1) / 2);
+        /* Two that want something and take nothing must not pass it to and fro for ever. */
+        stream->patience = 2 * stream->patience < PATIENCE_MAX_US ? 2 * stream->patience : PATIENCE_MAX_US;
     }
     ipc__stream_pump(stream);
 }
@@ -194,12 +219,12 @@ static void withdraw(ipc__sub *sub)
 }
 
 /* Without asking. Where the lane does not know what is taken, some may have been, and was not said. */
-static void take_back(ipc__sub *sub)
+static void take_back(ipc__sub *sub, bool unsure)
 {
     if (sub->hold->session->lane->exact) {
         recall(sub, sub->out_count);
     } else {
-        give_back(sub, 0, 1);
+        give_back(sub, 0, unsure);
     }
     withdraw(sub);
     ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
@@ -211,7 +236,7 @@ static void validity_tick(ipc__timer *timer, uint64_t now)
     ipc__sub *sub = (ipc__sub *)((char *)timer - offsetof(ipc__sub, validity));
     learn_taken(sub);
     if (sub->out && sub->out->position <= sub->marks[IPC__VALIDITY_TICKS - 1]) {
-        take_back(sub);
+        take_back(sub, true);
     }
     memmove(sub->marks + 1, sub->marks, sizeof sub->marks - sizeof sub->marks[0]);
     sub->marks[0] = sub->position;
@@ -230,6 +255,11 @@ static void deliver(ipc__sub *sub)
     ipc__item *item = stream->ready;
     DL_DELETE(stream->ready, item);
     stream->ready_count--;
+    if (item->seq > sub->newest) {
+        sub->newest = item->seq;
+    } else if (item->attempt == 1) {
+        ipc__item_raise(item); /* behind a younger one: it must not look like a first delivery */
+    }
     item->position = ++sub->position;
     DL_APPEND(sub->out, item);
     sub->out_count++;
@@ -264,25 +294,40 @@ static void serve(ipc__stream *stream)
     }
 }
 
+/* What a POLL is told that has found nothing. */
+static ipc_err nothing(const ipc__stream *stream)
+{
+    return ipc__stream_drained(stream) && stream->shut ? IPC_ESHUTDOWN : IPC_EEMPTY;
+}
+
 /* Somebody who does not want to wait has nothing: ask the next one, or say so. Whether anything may move now. */
 static bool hurry_polls(ipc__stream *stream)
 {
-    while (stream->pollers && !stream->untaken) {
-        ipc__call_answer(stream->pollers, IPC_EEMPTY);
-    }
+    bool asked = false;
     ipc__sub *sub;
     DL_FOREACH(stream->subs, sub)
     {
-        if (sub->recalling) {
-            return false;
-        }
+        asked = asked || (sub->recalling && !sub->silent);
     }
-    ipc__sub *giver = stream->pollers ? richest(stream, NULL) : NULL;
+    ipc__sub *giver = asked ? NULL : richest(stream, NULL);
+    while (stream->pollers && (!stream->untaken || (!asked && !giver))) {
+        ipc__call_answer(stream->pollers, nothing(stream));
+    }
     uint64_t before = stream->untaken;
-    if (giver) {
+    if (stream->pollers && giver) {
         recall(giver, 1);
     }
     return stream->untaken != before;
+}
+
+/* A POLL's time is over: whoever has not given back by now is stopped, and is not waited for again. */
+static void poll_late(ipc__call *call)
+{
+    ipc__sub *sub;
+    DL_FOREACH(call->stream->subs, sub)
+    {
+        sub->silent = sub->recalling;
+    }
 }
 
 void ipc__stream_pump(ipc__stream *stream)
@@ -297,7 +342,7 @@ void ipc__stream_pump(ipc__stream *stream)
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
-        ipc__timer_set(&core->timers, &stream->rebalance, core->now + REBALANCE_US);
+        ipc__timer_set(&core->timers, &stream->rebalance, core->now + stream->patience);
     }
 }
 
@@ -313,6 +358,7 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
         !ipc__stream_take(sub, taken)) {
         return IPC_EPROTO;
     }
+    sub->silent = false;
     sub->window = window;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
     ring_leave(sub);
@@ -343,13 +389,15 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     }
     /* Nobody has anything, also nobody who was asked to give it back already. */
     if (!stream->untaken && !stream->ready) {
-        return ipc__fail_plain(IPC_EEMPTY);
+        return ipc__fail_plain(nothing(stream));
     }
-    sub->poll = ipc__call_wait(hold, request->seq, &stream->pollers, POLL_RECALL_MS, IPC_EEMPTY);
-    if (!sub->poll) {
-        return ipc__fail_plain(IPC_ENOMEM);
+    ipc_err err = ipc__call_wait(&sub->poll, hold, request->seq, &stream->pollers, POLL_RECALL_MS, IPC_EEMPTY);
+    if (err) {
+        return err;
     }
     sub->poll->slot = &sub->poll;
+    sub->poll->stream = stream;
+    sub->poll->expired = poll_late;
     ring_leave(sub);
     DL_PREPEND2(stream->ring, sub, ring_prev, ring_next);
     sub->in_ring = true;
@@ -365,10 +413,10 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request)
         !ipc__read_uint(&request->envelope->at, &first) || (first && first <= taken) || !ipc__stream_take(sub, taken)) {
         return IPC_EPROTO;
     }
-    sub->recalling = false;
+    sub->recalling = sub->silent = false;
     if (first) {
         /* Deliveries that crossed the answer go back too: the client drops what comes before the REVOKE. */
-        give_back(sub, first, 0);
+        give_back(sub, first, false);
         withdraw(sub);
         ipc__notify(sub->hold, IPC__OP_REVOKE, first, sub->position);
     }
@@ -380,13 +428,62 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request)
 
 void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__stream_ops *ops, uint64_t maxsize)
 {
-    *stream = (ipc__stream){.ops = ops, .object = object, .maxsize = maxsize, .rebalance.fire = rebalance};
+    *stream = (ipc__stream){
+        .ops = ops, .object = object, .maxsize = maxsize, .patience = PATIENCE_MIN_US, .rebalance.fire = rebalance};
 }
 
 void ipc__stream_clear(ipc__stream *stream)
 {
     free_all(core_of(stream), &stream->ready);
     stream->ready_count = 0;
+}
+
+void ipc__stream_discard(ipc__stream *stream)
+{
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->out && ipc__hold_alive(sub->hold)) {
+            learn_taken(sub);
+            take_back(sub, false);
+        }
+    }
+    while (stream->ready) {
+        ipc__item *item = stream->ready;
+        DL_DELETE(stream->ready, item);
+        stream->ready_count--;
+        stream->ops->keeps(stream, item);
+    }
+    while (stream->putters) {
+        ipc__item *item = stream->putters->item;
+        stream->putters->item = NULL;
+        stream->ops->keeps(stream, item);
+        ipc__call_answer(stream->putters, IPC_ESHUTDOWN);
+    }
+}
+
+bool ipc__stream_drained(const ipc__stream *stream)
+{
+    return !stream->ready && !stream->untaken && !stream->putters;
+}
+
+void ipc__stream_inspect(const ipc__stream *stream, msgpack_packer *packer)
+{
+    uint64_t gets = 0;
+    const ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        gets += sub->out_count == 0 && demands(sub, core_of(stream)->now);
+    }
+    uint64_t puts = 0;
+    const ipc__call *call;
+    DL_COUNT(stream->putters, call, puts);
+    ipc__pack_uint(packer, "size", ipc__stream_size(stream));
+    ipc__pack_uint(packer, "delivered", stream->untaken);
+    ipc__pack_uint(packer, "credits", stream->credits);
+    ipc__pack_uint(packer, "accepted", stream->next_seq);
+    ipc__pack_uint(packer, "gets_waiting", gets);
+    ipc__pack_uint(packer, "puts_waiting", puts);
 }
 
 void ipc__stream_fini(ipc__stream *stream)

@@ -14,7 +14,8 @@ struct ipc__item {
     uint64_t seq;      /* its number in the stream, by order of acceptance */
     uint64_t position; /* while it is delivered: the place in its consumer's deliveries */
     uint32_t length;
-    uint32_t attempt : 31; /* of the delivery that comes or is out */
+    uint32_t attempt : 20; /* of the delivery that comes or is out */
+    uint32_t strikes : 11; /* how often it was taken and came back unfinished */
     uint32_t in_block : 1;
     union {
         ipc__block *block; /* in_block */
@@ -32,7 +33,21 @@ static inline ipc__block *ipc__item_block(const ipc__item *item)
     return item->in_block ? item->bytes.block : NULL;
 }
 
-enum { IPC__VALIDITY_TICKS = 6 };
+enum { IPC__VALIDITY_TICKS = 6, IPC__STRIKES_MAX = 1000 };
+
+/* It is handed out again: consumers tell by the attempt. */
+static inline void ipc__item_raise(ipc__item *item)
+{
+    item->attempt = (item->attempt + 1) & 0xfffff;
+}
+
+/* It was taken, and came back unfinished. */
+static inline void ipc__item_strike(ipc__item *item)
+{
+    if (item->strikes < IPC__STRIKES_MAX) {
+        item->strikes = (item->strikes + 1) & 0x7ff;
+    }
+}
 
 /* What a consumer has. */
 typedef struct ipc__sub {
@@ -43,9 +58,12 @@ typedef struct ipc__sub {
     uint64_t out_bytes;
     uint64_t position; /* of the last delivery */
     uint64_t taken;    /* up to here it took, or gave back */
+    uint64_t newest;   /* the highest number of an item that it has, or took */
+    uint64_t newest_taken;
     uint64_t window;
     uint64_t demand_until;
     bool recalling; /* it was asked to give back, and has not answered */
+    bool silent;    /* it did not do so in time: nobody waits for it any more */
     bool in_ring;
     ipc__call *poll;                        /* a POLL that waits */
     ipc__timer validity;                    /* takes back what a stopped client keeps */
@@ -62,6 +80,7 @@ typedef struct ipc__source {
     uint64_t grant;    /* how many the last grant gave */
     uint64_t last_put; /* when */
     bool recalling;    /* it was asked for its credits */
+    bool silent;       /* and did not answer in time */
     ipc__timer expiry;
     struct ipc__source *prev, *next;
 } ipc__source;
@@ -71,6 +90,9 @@ typedef struct ipc__stream_ops {
     void (*taken)(struct ipc__stream *stream, ipc__sub *sub, ipc__item *item);
     /* An item came in for good. May be NULL. */
     void (*accepted)(struct ipc__stream *stream, ipc__item *item);
+    /* An item comes back, or has not been taken yet when the stream is discarded: whether it stays. If not, it is the
+     * callee's now. May be NULL. */
+    bool (*keeps)(struct ipc__stream *stream, ipc__item *item);
 } ipc__stream_ops;
 
 typedef struct ipc__stream {
@@ -88,6 +110,8 @@ typedef struct ipc__stream {
     ipc__sub *subs;
     ipc__source *sources;
     ipc__timer rebalance;
+    uint64_t patience; /* us: how long somebody starves before others give back */
+    bool shut;         /* nothing more comes in */
 } ipc__stream;
 
 void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__stream_ops *ops, uint64_t maxsize);
@@ -95,6 +119,18 @@ void ipc__stream_fini(ipc__stream *stream);
 
 /* Drop what is ready. */
 void ipc__stream_clear(ipc__stream *stream);
+
+/* Nothing more comes in: puts that wait are refused, parked ones still enter. */
+void ipc__stream_shut(ipc__stream *stream);
+
+/* Everything that nobody has taken goes; keeps() is asked for each, and refuses. */
+void ipc__stream_discard(ipc__stream *stream);
+
+/* Whether nothing is left that anybody could take. */
+bool ipc__stream_drained(const ipc__stream *stream);
+
+/* Put an item at the end, whether or not there is room. */
+void ipc__stream_append(ipc__stream *stream, ipc__item *item);
 
 void ipc__sub_attach(ipc__sub *sub, ipc__stream *stream, ipc__hold *hold);
 void ipc__sub_detach(ipc__sub *sub, ipc__end end);
@@ -123,6 +159,10 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item);
 /* How many a consumer could take now, and whether one more would fit. */
 uint64_t ipc__stream_size(const ipc__stream *stream);
 bool ipc__stream_room(const ipc__stream *stream);
+
+/* What there is to know of it: so many fields of a map. */
+enum { IPC__STREAM_FIELDS = 6 };
+void ipc__stream_inspect(const ipc__stream *stream, msgpack_packer *packer);
 
 /* A new item with a copy of, or a reference to, the value, counted in the core's memory. NULL: out of memory. */
 ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block);

@@ -27,6 +27,8 @@ typedef enum ipc__op {
     IPC__OP_PING = 8,
     IPC__OP_CANCEL = 9,
     IPC__OP_PIN = 10,
+    IPC__OP_STAT = 11,
+    IPC__OP_INFO = 12,
 
     IPC__OP_OBJECT = 16,
     IPC__OP_PUT = 16,
@@ -40,6 +42,7 @@ typedef enum ipc__op {
     IPC__OP_JOIN = 24,
     IPC__OP_SIZE = 25,
     IPC__OP_UNCREDITED = 26,
+    IPC__OP_SHUTDOWN = 27,
 
     /* The hub's. */
     IPC__OP_REPLY = 64,
@@ -50,6 +53,7 @@ typedef enum ipc__op {
     IPC__OP_CREDIT = 69,
     IPC__OP_UNCREDIT = 70,
     IPC__OP_REVOKE = 71,
+    IPC__OP_SHUT = 72,
 } ipc__op;
 
 /* Whether an operation is a request: answered, whatever comes of it. */
@@ -65,11 +69,14 @@ static inline int ipc__op_is_request(ipc__op op)
     case IPC__OP_BYE:
     case IPC__OP_PING:
     case IPC__OP_PIN:
+    case IPC__OP_STAT:
+    case IPC__OP_INFO:
     case IPC__OP_PUT_WAIT:
     case IPC__OP_POLL:
     case IPC__OP_DONE_ANY:
     case IPC__OP_JOIN:
     case IPC__OP_SIZE:
+    case IPC__OP_SHUTDOWN:
         return 1;
     default:
         return 0;

@@ -56,6 +56,16 @@ static inline bool ipc__read_int(ipc_cursor *cursor, int64_t *out)
     return true;
 }
 
+static inline bool ipc__read_bool(ipc_cursor *cursor, bool *out)
+{
+    ipc_value value;
+    if (ipc_cursor_next(cursor, &value) != IPC_OK || value.kind != IPC_KIND_BOOL) {
+        return false;
+    }
+    *out = value.as.boolean;
+    return true;
+}
+
 static inline bool ipc__read_array(ipc_cursor *cursor, uint32_t *count)
 {
     if (cursor->at < cursor->end && (*cursor->at & 0xf0) == 0x90) {

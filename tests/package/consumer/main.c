@@ -24,7 +24,7 @@ int main(void)
     }
     static const unsigned char seven = 7; /* msgpack for 7 */
     ipc_msg *item;
-    if (ipc_queue_put_bytes(queue, &seven, 1, 10000) != IPC_OK || ipc_queue_get(queue, 10000, &item) != IPC_OK) {
+    if (ipc_queue_put_packed(queue, &seven, 1, 10000) != IPC_OK || ipc_queue_get(queue, 10000, &item) != IPC_OK) {
         return failed("cannot move a value");
     }
     size_t length;

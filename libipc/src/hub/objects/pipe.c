@@ -241,6 +241,20 @@ static void pipe_describe(const ipc__hold *base, msgpack_packer *packer)
     pipe->simplex ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
 }
 
+static void pipe_inspect(const ipc__object *object, msgpack_packer *packer)
+{
+    const struct pipe *pipe = (const struct pipe *)object;
+    msgpack_pack_map(packer, 4);
+    ipc__pack_bool(packer, "simplex", pipe->simplex);
+    ipc__pack_uint(packer, "size", ipc__stream_size(&pipe->ends[A].in) + ipc__stream_size(&pipe->ends[B].in));
+    for (int end = A; end <= B; end++) {
+        ipc__pack_text(packer, end == A ? "a" : "b");
+        msgpack_pack_map(packer, 1 + IPC__STREAM_FIELDS);
+        ipc__pack_uint(packer, "holders", pipe->ends[end].holders);
+        ipc__stream_inspect(&pipe->ends[end].in, packer);
+    }
+}
+
 static uint64_t pipe_unread(const ipc__object *object)
 {
     const struct pipe *pipe = (const struct pipe *)object;
@@ -259,4 +273,5 @@ const ipc__object_ops ipc__pipe_ops = {
     .request = pipe_request,
     .describe = pipe_describe,
     .unread = pipe_unread,
+    .inspect = pipe_inspect,
 };

@@ -1,11 +1,13 @@
 /*
- * Queues: a stream with many producers and consumers; a joinable one leases what is taken until it is done.
+ * Queues: a stream with many producers and consumers; a joinable one leases what is taken until it is done, and knows
+ * where to put what is handed out in vain.
  * Touches its stream and, through the core, its holders. Not locked: the core's thread.
  */
 #include "hub/stream.h"
 #include "util/clock.h"
 #include "util/error.h"
 
+#include <ipc/queue.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -19,10 +21,26 @@ struct lease {
     UT_hash_handle hh;           /* by the item's number */
 };
 
+/* What it was asked to be. */
+struct options {
+    uint64_t maxsize;
+    bool joinable;
+    uint64_t redeliver;      /* an ipc_redeliver */
+    uint64_t max_deliveries; /* 0: no bound */
+    ipc__bytes dead_letter;  /* no bytes: none */
+    struct {
+        bool maxsize, joinable, redeliver, max_deliveries, dead_letter;
+    } asked;
+};
+
 struct queue {
     ipc__object base;
     ipc__stream stream;
     bool joinable;
+    ipc_redeliver redeliver;
+    uint32_t max_deliveries;
+    char *dead_letter;   /* the name of the queue for what is handed out in vain; or NULL */
+    bool discarding;     /* shut down at once: nothing comes back */
     uint64_t unfinished; /* items put and not done */
     struct lease *leases;
     struct lease *by_seq;
@@ -56,14 +74,87 @@ static void lease_free(struct queue *queue, struct lease *lease)
     free(lease);
 }
 
+/* One item less is unfinished. */
+static void count_down(struct queue *queue)
+{
+    if (queue->joinable && --queue->unfinished == 0) {
+        ipc__calls_answer(&queue->joiners, IPC_OK);
+    }
+}
+
 /* One item is done: its lease is over. */
 static void finish(struct queue *queue, struct lease *lease)
 {
     ipc__item_free(queue->base.core, lease->item);
     lease_free(queue, lease);
-    if (--queue->unfinished == 0) {
-        ipc__calls_answer(&queue->joiners, IPC_OK);
+    count_down(queue);
+}
+
+/* Nothing is left of a queue that was shut down. What comes back later is for those who ask again. */
+static bool is_over(const struct queue *queue)
+{
+    return queue->stream.shut && !queue->base.deleting && ipc__stream_drained(&queue->stream);
+}
+
+/* It may be over by now: then all are told. */
+static void check_end(struct queue *queue)
+{
+    ipc__hold *hold;
+    DL_FOREACH(is_over(queue) ? queue->base.holds : NULL, hold)
+    {
+        if (ipc__hold_alive(hold)) {
+            ipc__notify_end(hold, IPC_ESHUTDOWN);
+        }
     }
+}
+
+/* ---- what is handed out in vain ---- */
+
+static const char *name_of(const struct queue *queue)
+{
+    return queue->base.name ? queue->base.name : "";
+}
+
+/* Move an item to the queue for such. False: there is no way, it stays. */
+static bool bury(struct queue *queue, ipc__item *item)
+{
+    ipc__core *core = queue->base.core;
+    if (!queue->dead_letter) {
+        ipc__log(IPC_LOG_WARN, "item %llu of queue \"%s\" was handed out %u times in vain, and is dropped",
+                 (unsigned long long)item->seq, name_of(queue), item->strikes);
+        ipc__item_free(core, item);
+        return true;
+    }
+    ipc__object *object;
+    ipc_err err = ipc__object_named(core, &ipc__queue_ops, queue->dead_letter, &object);
+    struct queue *dead = err ? NULL : queue_of(object);
+    if (!dead || dead->stream.shut || dead == queue) {
+        ipc__log(IPC_LOG_ERROR, "item %llu of queue \"%s\" cannot go to queue \"%s\", and is handed out again: %s",
+                 (unsigned long long)item->seq, name_of(queue), queue->dead_letter,
+                 err ? ipc_last_error() : "that is shut down");
+        return false;
+    }
+    ipc__log(IPC_LOG_WARN, "item %llu of queue \"%s\" was handed out %u times in vain, and goes to queue \"%s\"",
+             (unsigned long long)item->seq, name_of(queue), item->strikes, queue->dead_letter);
+    item->attempt = 1;
+    item->strikes = 0;
+    dead->unfinished += dead->joinable;
+    ipc__stream_append(&dead->stream, item);
+    ipc__stream_pump(&dead->stream);
+    return true;
+}
+
+static bool queue_keeps(ipc__stream *stream, ipc__item *item)
+{
+    struct queue *queue = queue_of_stream(stream);
+    if (queue->discarding) {
+        ipc__item_free(queue->base.core, item);
+    } else if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
+        return true;
+    }
+    count_down(queue);
+    check_end(queue);
+    return false;
 }
 
 /* Hand an item out again. */
@@ -71,13 +162,15 @@ static void revoke(struct queue *queue, struct lease *lease)
 {
     ipc__item *item = lease->item;
     lease_free(queue, lease);
-    item->attempt++;
+    ipc__item_raise(item);
+    ipc__item_strike(item);
     ipc__stream_return(&queue->stream, item);
 }
 
 static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
 {
     struct queue *queue = queue_of_stream(stream);
+    check_end(queue);
     if (!queue->joinable) {
         ipc__item_free(queue->base.core, item);
         return;
@@ -90,7 +183,7 @@ static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
     if (!lease || !lease->hh.tbl) {
         /* Without memory for a lease it is as if the consumer had given the item back. */
         free(lease);
-        item->attempt++;
+        ipc__item_raise(item);
         ipc__stream_return(stream, item);
         return;
     }
@@ -108,21 +201,22 @@ static void queue_accepted(ipc__stream *stream, ipc__item *item)
     queue_of_stream(stream)->unfinished += queue_of_stream(stream)->joinable;
 }
 
-static const ipc__stream_ops stream_ops = {.taken = queue_taken, .accepted = queue_accepted};
+static const ipc__stream_ops stream_ops = {.taken = queue_taken, .accepted = queue_accepted, .keeps = queue_keeps};
 
 static void queue_lease_end(ipc__lease *base, ipc__end end, bool last)
 {
     struct queue *queue = queue_of(base->object);
-    if (end == IPC__END_CRASH) {
+    bool again =
+        end == IPC__END_CLEAN ? queue->redeliver == IPC_REDELIVER_ALWAYS : queue->redeliver != IPC_REDELIVER_NEVER;
+    if (again) {
         revoke(queue, (struct lease *)base);
         if (last) {
             ipc__stream_pump(&queue->stream);
         }
         return;
     }
-    ipc__log(IPC_LOG_WARN,
-             "a session ended cleanly with item %llu of queue \"%s\" taken and not done; it stays unfinished",
-             (unsigned long long)((struct lease *)base)->item->seq, queue->base.name ? queue->base.name : "");
+    ipc__log(IPC_LOG_WARN, "a session ended with item %llu of queue \"%s\" taken and not done; it stays unfinished",
+             (unsigned long long)((struct lease *)base)->item->seq, name_of(queue));
 }
 
 /* ---- operations ---- */
@@ -168,9 +262,7 @@ static ipc_err queue_done_any(struct queue *queue, ipc__hold *hold, const ipc__r
     if (queue->stream.untaken == 0) {
         return ipc__fail_plain(IPC_EUNFINISHED);
     }
-    return ipc__call_wait(hold, request->seq, &queue->finishers, DONE_ANY_WAIT_MS, IPC_EUNFINISHED)
-               ? IPC_OK
-               : ipc__fail_plain(IPC_ENOMEM);
+    return ipc__call_wait(NULL, hold, request->seq, &queue->finishers, DONE_ANY_WAIT_MS, IPC_EUNFINISHED);
 }
 
 static ipc_err queue_join(struct queue *queue, ipc__hold *hold, const ipc__request *request)
@@ -186,8 +278,43 @@ static ipc_err queue_join(struct queue *queue, ipc__hold *hold, const ipc__reque
     if (timeout_ms == 0) {
         return ipc__fail_plain(IPC_ETIMEOUT);
     }
-    return ipc__call_wait(hold, request->seq, &queue->joiners, timeout_ms, IPC_ETIMEOUT) ? IPC_OK
-                                                                                         : ipc__fail_plain(IPC_ENOMEM);
+    return ipc__call_wait(NULL, hold, request->seq, &queue->joiners, timeout_ms, IPC_ETIMEOUT);
+}
+
+static ipc_err queue_shutdown(struct queue *queue, ipc__hold *hold, const ipc__request *request)
+{
+    bool immediate;
+    if (request->fields != 1 || !ipc__read_bool(&request->envelope->at, &immediate)) {
+        return IPC_EPROTO;
+    }
+    if (!queue->stream.shut) {
+        ipc__hold *other;
+        DL_FOREACH(queue->base.holds, other)
+        {
+            if (ipc__hold_alive(other)) {
+                ipc__notify(other, IPC__OP_SHUT, 0, 0);
+            }
+        }
+        ipc__stream_shut(&queue->stream);
+    }
+    if (immediate && !queue->discarding) {
+        queue->discarding = true;
+        ipc__stream_discard(&queue->stream);
+    }
+    ipc__stream_pump(&queue->stream);
+    check_end(queue);
+    ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
+    return IPC_OK;
+}
+
+/* A consumer asks: it is told when there is nothing to wait for. */
+static ipc_err queue_flow(struct queue *queue, struct queue_hold *hold, const ipc__request *request)
+{
+    ipc_err err = ipc__stream_flow(&hold->sub, request);
+    if (!err && is_over(queue)) {
+        ipc__notify_end(&hold->base, IPC_ESHUTDOWN);
+    }
+    return err;
 }
 
 static ipc_err queue_size(struct queue *queue, ipc__hold *hold, const ipc__request *request)
@@ -217,13 +344,15 @@ static ipc_err queue_request(ipc__hold *base, const ipc__request *request)
     case IPC__OP_UNCREDITED:
         return ipc__stream_uncredited(&hold->source, request);
     case IPC__OP_FLOW:
-        return ipc__stream_flow(&hold->sub, request);
+        return queue_flow(queue, hold, request);
     case IPC__OP_POLL:
         return ipc__stream_poll(&hold->sub, request);
     case IPC__OP_RECALLED:
         return ipc__stream_recalled(&hold->sub, request);
     case IPC__OP_SIZE:
         return queue_size(queue, base, request);
+    case IPC__OP_SHUTDOWN:
+        return queue_shutdown(queue, base, request);
     default:
         break;
     }
@@ -245,37 +374,96 @@ static ipc_err queue_request(ipc__hold *base, const ipc__request *request)
 
 /* ---- beginnings and ends ---- */
 
-static ipc_err queue_init(ipc__object *object, ipc_cursor options)
+static ipc_err read_options(ipc_cursor map, struct options *options)
 {
-    struct queue *queue = queue_of(object);
-    uint64_t maxsize = 0;
-    bool present;
-    if (!ipc__option_uint(options, "maxsize", &maxsize, &present) ||
-        !ipc__option_bool(options, "joinable", &queue->joinable, &present)) {
-        return ipc__fail(IPC_EINVAL, "a queue's options are maxsize (0 or more) and joinable (true or false)");
+    *options = (struct options){0};
+    if (!ipc__option_uint(map, "maxsize", &options->maxsize, &options->asked.maxsize) ||
+        !ipc__option_bool(map, "joinable", &options->joinable, &options->asked.joinable) ||
+        !ipc__option_uint(map, "redeliver", &options->redeliver, &options->asked.redeliver) ||
+        !ipc__option_uint(map, "max_deliveries", &options->max_deliveries, &options->asked.max_deliveries) ||
+        !ipc__option_text(map, "dead_letter", &options->dead_letter, &options->asked.dead_letter) ||
+        options->redeliver > (uint64_t)IPC_REDELIVER_NEVER || options->max_deliveries > IPC__STRIKES_MAX) {
+        return ipc__fail(IPC_EINVAL,
+                         "a queue's options are maxsize (0 or more), joinable (true or false), redeliver (0, 1 or 2), "
+                         "max_deliveries (0 to %d) and dead_letter (a name)",
+                         IPC__STRIKES_MAX);
     }
-    ipc__stream_init(&queue->stream, object, &stream_ops, maxsize);
     return IPC_OK;
 }
 
-static ipc_err queue_match(const ipc__object *object, ipc_cursor options)
+/* A queue for what is handed out in vain: there at once, so that a wrong name shows now. */
+static ipc_err init_dead_letter(struct queue *queue, ipc__bytes name)
+{
+    queue->dead_letter = strndup((const char *)name.data, name.length);
+    if (!queue->dead_letter) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    if (queue->base.name && strcmp(queue->base.name, queue->dead_letter) == 0) {
+        return ipc__fail(IPC_EINVAL, "queue \"%s\" cannot be its own dead_letter", queue->dead_letter);
+    }
+    ipc__object *dead;
+    return ipc__object_named(queue->base.core, &ipc__queue_ops, queue->dead_letter, &dead);
+}
+
+static ipc_err queue_init(ipc__object *object, ipc_cursor map)
+{
+    struct queue *queue = queue_of(object);
+    struct options options;
+    ipc_err err = read_options(map, &options);
+    if (err) {
+        return err;
+    }
+    if (!options.joinable && (options.redeliver || options.max_deliveries || options.dead_letter.length)) {
+        return ipc__fail(IPC_EINVAL,
+                         "redeliver, max_deliveries and dead_letter are for joinable queues: in others, what "
+                         "is taken is done");
+    }
+    if (options.dead_letter.length && !options.max_deliveries) {
+        return ipc__fail(IPC_EINVAL, "a dead_letter needs max_deliveries: after how many does an item go there?");
+    }
+    queue->joinable = options.joinable;
+    queue->redeliver = (ipc_redeliver)options.redeliver;
+    queue->max_deliveries = (uint32_t)options.max_deliveries;
+    ipc__stream_init(&queue->stream, object, &stream_ops, options.maxsize);
+    err = options.dead_letter.length ? init_dead_letter(queue, options.dead_letter) : IPC_OK;
+    if (err) {
+        free(queue->dead_letter);
+    }
+    return err;
+}
+
+static ipc_err differs(const ipc__object *object, const char *option, uint64_t is, uint64_t asked)
+{
+    return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists with %s %llu, not %llu", object->name, option,
+                     (unsigned long long)is, (unsigned long long)asked);
+}
+
+static ipc_err queue_match(const ipc__object *object, ipc_cursor map)
 {
     const struct queue *queue = (const struct queue *)object;
-    uint64_t maxsize = 0;
-    bool joinable = false;
-    bool asks_maxsize;
-    bool asks_joinable;
-    if (!ipc__option_uint(options, "maxsize", &maxsize, &asks_maxsize) ||
-        !ipc__option_bool(options, "joinable", &joinable, &asks_joinable)) {
-        return ipc__fail(IPC_EINVAL, "a queue's options are maxsize (0 or more) and joinable (true or false)");
+    struct options options;
+    ipc_err err = read_options(map, &options);
+    if (err) {
+        return err;
     }
-    if (asks_maxsize && maxsize != queue->stream.maxsize) {
-        return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists with maxsize %llu, not %llu", object->name,
-                         (unsigned long long)queue->stream.maxsize, (unsigned long long)maxsize);
-    }
-    if (asks_joinable && joinable != queue->joinable) {
+    if (options.asked.joinable && options.joinable != queue->joinable) {
         return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists and is %sjoinable", object->name,
                          queue->joinable ? "" : "not ");
+    }
+    if (options.asked.maxsize && options.maxsize != queue->stream.maxsize) {
+        return differs(object, "maxsize", queue->stream.maxsize, options.maxsize);
+    }
+    if (options.asked.redeliver && options.redeliver != (uint64_t)queue->redeliver) {
+        return differs(object, "redeliver", (uint64_t)queue->redeliver, options.redeliver);
+    }
+    if (options.asked.max_deliveries && options.max_deliveries != queue->max_deliveries) {
+        return differs(object, "max_deliveries", queue->max_deliveries, options.max_deliveries);
+    }
+    const char *dead = queue->dead_letter ? queue->dead_letter : "";
+    if (options.asked.dead_letter && (options.dead_letter.length != strlen(dead) ||
+                                      memcmp(options.dead_letter.data, dead, options.dead_letter.length) != 0)) {
+        return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists with dead_letter \"%s\", not \"%.*s\"", object->name, dead,
+                         (int)options.dead_letter.length, (const char *)options.dead_letter.data);
     }
     return IPC_OK;
 }
@@ -288,6 +476,7 @@ static void queue_fini(ipc__object *object)
         lease_free(queue, queue->leases);
     }
     ipc__stream_fini(&queue->stream);
+    free(queue->dead_letter);
 }
 
 static ipc_err queue_attach(ipc__hold *base, ipc_cursor options, const ipc__hold *twin)
@@ -309,14 +498,39 @@ static void queue_detach(ipc__hold *base, ipc__end end, uint64_t now)
     ipc__source_detach(&hold->source);
 }
 
+static void pack_options(const struct queue *queue, msgpack_packer *packer)
+{
+    ipc__pack_bool(packer, "joinable", queue->joinable);
+    ipc__pack_uint(packer, "maxsize", queue->stream.maxsize);
+    ipc__pack_uint(packer, "redeliver", (uint64_t)queue->redeliver);
+    ipc__pack_uint(packer, "max_deliveries", queue->max_deliveries);
+    ipc__pack_text(packer, "dead_letter");
+    if (queue->dead_letter) {
+        ipc__pack_text(packer, queue->dead_letter);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+    ipc__pack_bool(packer, "shut", queue->stream.shut);
+}
+
 static void queue_describe(const ipc__hold *hold, msgpack_packer *packer)
 {
-    const struct queue *queue = (const struct queue *)hold->object;
-    msgpack_pack_map(packer, 2);
-    msgpack_pack_str_with_body(packer, "joinable", 8);
-    queue->joinable ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
-    msgpack_pack_str_with_body(packer, "maxsize", 7);
-    msgpack_pack_uint64(packer, queue->stream.maxsize);
+    msgpack_pack_map(packer, 6);
+    pack_options((const struct queue *)hold->object, packer);
+}
+
+static void queue_inspect(const ipc__object *object, msgpack_packer *packer)
+{
+    const struct queue *queue = (const struct queue *)object;
+    unsigned joins = 0;
+    const ipc__call *call;
+    DL_COUNT(queue->joiners, call, joins);
+    msgpack_pack_map(packer, 6 + IPC__STREAM_FIELDS + 3);
+    pack_options(queue, packer);
+    ipc__stream_inspect(&queue->stream, packer);
+    ipc__pack_uint(packer, "leased", HASH_COUNT(queue->by_seq));
+    ipc__pack_uint(packer, "unfinished", queue->unfinished);
+    ipc__pack_uint(packer, "joins_waiting", joins);
 }
 
 static uint64_t queue_unread(const ipc__object *object)
@@ -338,4 +552,5 @@ const ipc__object_ops ipc__queue_ops = {
     .lease_end = queue_lease_end,
     .describe = queue_describe,
     .unread = queue_unread,
+    .inspect = queue_inspect,
 };
