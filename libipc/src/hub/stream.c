@@ -107,6 +107,9 @@ static void find_newest(ipc__sub *sub)
 /* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken, the oldest first. */
 static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
 {
+    if (unsure) {
+        sub->newest_taken = sub->newest;
+    }
     while (sub->out && sub->out->prev->position >= first) {
         ipc__item *item = sub->out->prev;
         sub_drop(sub, item);
@@ -155,6 +158,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     int64_t back = session->lane->recall(session->peer, sub->hold->id, (uint32_t)count);
     if (back == IPC__RECALL_LATER) {
         sub->recalling = true;
+        sub->recalled_at = core_of(sub->stream)->now;
         return;
     }
     learn_taken(sub);
@@ -326,13 +330,14 @@ static bool hurry_polls(ipc__stream *stream)
     return stream->untaken != before;
 }
 
-/* A POLL's time is over: whoever has not given back by now is stopped, and is not waited for again. */
+/* A POLL's time is over: whoever was asked so long ago and has not answered is stopped, and is not waited for again. */
 static void poll_late(ipc__call *call)
 {
+    uint64_t now = core_of(call->stream)->now;
     ipc__sub *sub;
     DL_FOREACH(call->stream->subs, sub)
     {
-        sub->silent = sub->recalling;
+        sub->silent = sub->recalling && now - sub->recalled_at >= POLL_RECALL_MS * IPC__US_PER_MS;
     }
 }
 
@@ -365,6 +370,7 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
         return IPC_EPROTO;
     }
     sub->silent = false;
+    sub->recalled_at = request->now; /* it runs: it has its time from here on */
     sub->window = window;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
     ring_leave(sub);
