@@ -234,7 +234,7 @@ def test_refused__limits_of_the_hub(hub):
     done = hub.run("put", "q", '"' + "x" * 2000 + '"')
     assert done.returncode == 4 and "value 1 was not put" in done.stderr
     done = hub.run("put", "q", input=lines(*["x" * 1000] * 200))
-    assert done.returncode == 4
+    assert done.returncode == 4 and "bytes" in done.stderr and "start it with a higher limit" in done.stderr
     there = len(hub.rest("q"))
     assert 0 < there < 200
 
@@ -385,7 +385,7 @@ def test_serve__a_limit_of_sessions(hub):
 
     eventually(two_sessions, "two sessions")
     done = hub.run("put", "q", "1")
-    assert done.returncode == 4 and "cannot reach the hub" in done.stderr
+    assert done.returncode == 4 and "cannot reach the hub" in done.stderr and "2 sessions" in done.stderr
     getters[0].send_signal(signal.SIGTERM)
     assert finish(getters[0])[0] == 0
     hub.put("q", 1)
