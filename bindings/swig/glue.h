@@ -15,6 +15,8 @@
 #define delete_ipc_hub ipc_hub_free
 #define ipc_conn_unlink ipc_unlink
 #define ipc_conn_list ipc_list
+#define ipc_conn_stat ipc_stat
+#define ipc_conn_info ipc_info
 #define ipc_queue_take ipc_queue_get
 
 static inline ipc_conn *new_ipc_conn(const char *address, const char *program, int64_t timeout_ms, ipc_err *failed)
@@ -29,12 +31,15 @@ static inline ipc_conn *new_ipc_conn(const char *address, const char *program, i
 }
 
 static inline ipc_queue *new_ipc_queue(ipc_conn *conn, const char *name, int mode, bool joinable, uint64_t maxsize,
-                                       ipc_err *failed)
+                                       int redeliver, uint32_t max_deliveries, const char *dead_letter, ipc_err *failed)
 {
     ipc_queue_options options = IPC_QUEUE_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
     options.joinable = joinable;
     options.maxsize = maxsize;
+    options.redeliver = (ipc_redeliver)redeliver;
+    options.max_deliveries = max_deliveries;
+    options.dead_letter = dead_letter;
     ipc_queue *queue = NULL;
     *failed = ipc_queue_open(&queue, conn, name, &options);
     return queue;
@@ -56,6 +61,11 @@ static inline ipc_hub *new_ipc_hub(const char *address, ipc_err *failed)
     ipc_hub *hub = NULL;
     *failed = ipc_hub_start(&hub, address, NULL);
     return hub;
+}
+
+static inline ipc_err ipc_queue_shut_down(ipc_queue *queue, bool immediate)
+{
+    return ipc_queue_shutdown(queue, immediate ? IPC_SHUTDOWN_IMMEDIATE : IPC_SHUTDOWN_DRAIN);
 }
 
 static inline ipc_queue *ipc_queue_from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed)
@@ -87,6 +97,27 @@ static inline ipc_err ipc_pipe_both(ipc_pipe **a, ipc_pipe **b, ipc_conn *conn, 
     ipc_pipe_options options = IPC_PIPE_OPTIONS_INIT;
     options.simplex = simplex;
     return ipc_pipe_pair(a, b, conn, &options);
+}
+
+static inline void ipc_fail_all(void)
+{
+    ipc_conn_fail(NULL);
+}
+
+static inline uint32_t ipc_value_max_depth(void)
+{
+    return ipc_get_value_limits().max_depth;
+}
+
+static inline uint32_t ipc_value_max_elements(void)
+{
+    return ipc_get_value_limits().max_elements;
+}
+
+static inline ipc_err ipc_limit_values(uint32_t max_depth, uint32_t max_elements)
+{
+    ipc_value_limits limits = {.max_depth = max_depth, .max_elements = max_elements};
+    return ipc_set_value_limits(&limits);
 }
 
 #endif

@@ -12,6 +12,9 @@ typedef struct ipc_conn {
         ipc_err flush(int64_t timeout_ms);
         ipc_err unlink(const char *name);
         ipc_err list(ipc_msg **value);
+        ipc_err stat(ipc_msg **value);
+        ipc_err info(const char *name, ipc_msg **value);
+        void fail();
         void close();
     }
 } ipc_conn;

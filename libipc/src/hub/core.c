@@ -280,7 +280,8 @@ ipc_err ipc__core_input(ipc__session *session, ipc__envelope *envelope, uint64_t
     session->core->now = now;
     while (ipc__envelope_more(envelope)) {
         ipc__head head;
-        if (!ipc__envelope_next(envelope, &head)) {
+        /* A call without a number would be taken for a parked put, which outlives its session. */
+        if (!ipc__envelope_next(envelope, &head) || head.seq == 0) {
             return IPC_EPROTO;
         }
         ipc_err err =

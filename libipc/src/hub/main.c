@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <ipc/ipc.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,17 @@ static int stop_signals(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     return signalfd(-1, &stop, SFD_CLOEXEC);
+}
+
+/*
+ * Envelopes come and go all the time: their memory is kept for the next one, rather than given to the system and taken
+ * again, page by page.
+ */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
+    mallopt(M_TOP_PAD, 1024 * 1024);
 }
 
 /* Every session needs descriptors here. */
@@ -143,6 +155,7 @@ int main(int argc, char **argv)
     }
     umask(077);
     open_log();
+    keep_memory();
     raise_limit(&options);
     ipc_err err = ipc_hub_run(address, &options, stop_signals(), ready, NULL);
     if (err) {

@@ -255,10 +255,10 @@ static void deliver(ipc__sub *sub)
     ipc__item *item = stream->ready;
     DL_DELETE(stream->ready, item);
     stream->ready_count--;
-    if (item->seq < sub->newest) {
-        ipc__item_raise(item); /* it comes behind a younger one: that is not the first delivery's order */
-    } else {
+    if (item->seq > sub->newest) {
         sub->newest = item->seq;
+    } else if (item->attempt == 1) {
+        ipc__item_raise(item); /* behind a younger one: it must not look like a first delivery */
     }
     item->position = ++sub->position;
     DL_APPEND(sub->out, item);
