@@ -44,9 +44,12 @@ PyObject *ipc__py_set_exceptions(PyObject *classes)
 static PyObject *exception_of(ipc_err err)
 {
     PyObject *code = exceptions ? PyLong_FromLong(err) : NULL;
-    PyObject *cls = code ? PyDict_GetItemWithError(exceptions, code) : NULL;
+    PyObject *cls = code ? PyObject_GetItem(exceptions, code) : NULL; /* some classes are made when they are missed */
     Py_XDECREF(code);
-    return Py_XNewRef(cls);
+    if (!cls && PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
+    }
+    return cls;
 }
 
 /* What needs no words, or the standard library's. */
@@ -58,6 +61,7 @@ static const char *fixed_text(ipc_err err)
 PyObject *ipc__py_class_of(ipc_err err)
 {
     PyObject *cls = exception_of(err);
+    PyErr_Clear();
     Py_XDECREF(cls); /* the dict holds it */
     return cls ? cls : PyExc_ValueError;
 }
