@@ -116,7 +116,7 @@ static void check_envelope(const json_t *message)
     const json_t *operations = member(message, "operations");
     for (size_t i = 0; i < json_array_size(operations); i++) {
         const json_t *means = member(json_array_get(operations, i), "means");
-        ipc__head head;
+        ipc__head head = {0};
         assert_true(ipc__envelope_more(&envelope) && ipc__envelope_next(&envelope, &head));
         assert_int_equal(head.op, number_at(means, 0));
         assert_int_equal(head.handle, number_at(means, 1));

@@ -93,7 +93,7 @@ static void receive_at_hub(const rig *self, ipc__zmq_id *id, ipc__envelope *enve
 static void bind_sender(rig *self, const ipc__zmq_id *id, ipc__envelope *envelope, bool says_bind, uint64_t now)
 {
     assert_true(ipc__zmq_peer_bind(&self->peer, id));
-    ipc__head head;
+    ipc__head head = {0};
     ipc__bytes token;
     if (says_bind) {
         assert_true(ipc__envelope_next(envelope, &head) && head.op == IPC__OP_BIND && head.fields == 1);
@@ -125,7 +125,7 @@ static void play_client(rig *self, const json_t *message, uint64_t now)
     ipc_err err = ipc__core_input(self->session, &envelope, now);
     ipc__envelope_free(&envelope);
     ipc__zmq_hub_flush(self->zmq, now);
-    if (err == IPC_ECLOSED && strcmp(first_name(message), "BYE") == 0) {
+    if (err == IPC_ECLOSED && strncmp(first_name(message), "BYE", 3) == 0) {
         ipc__core_session_end(self->session, IPC__END_CLEAN, now);
         self->session = NULL;
         return;

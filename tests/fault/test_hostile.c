@@ -286,6 +286,7 @@ static void test_hostile__operations_that_break_the_protocol(void **state)
         OP("\x93\x7f\x01\x05"),             /* one that nobody knows */
         OP("\x93\x40\x01\x05"),             /* the hub's own */
         OP("\x92\x10\x01"),                 /* too short for a head */
+        OP("\x93\x13\x01\x00"),             /* POLL without a number */
         OP("\x94\x10\x01\x05\x05"),         /* PUT of a number */
         OP("\x94\x10\x01\x05\xc0"),         /* PUT of a frame that is not there */
         OP("\x94\x10\x01\x05\xc4\xff"),     /* PUT that is cut */

@@ -64,7 +64,7 @@ def test_help__no_room_for_it(hub):
     "put q --maxsize 1x", "put q --timeout x", "put q --timeout -1", "put q --timeout nan", "get", "get a b",
     "get q --count 0", "get q --count", "get q --follow --timeout 1", "ls a", "rm", "serve a b", "serve -a a b",
     "serve --max-sessions 0", "serve --max-memory 1X", "serve --max-memory 99999999T", "serve --max-message 5G",
-    "serve --session-timeout 0",
+    "serve --session-timeout 0", "serve --max-name 0", "serve --max-name 256", "serve --max-waiting 0",
 ])
 def test_usage__mistakes(hub, line):
     done = hub.run(*line.split())
@@ -234,9 +234,16 @@ def test_refused__limits_of_the_hub(hub):
     done = hub.run("put", "q", '"' + "x" * 2000 + '"')
     assert done.returncode == 4 and "value 1 was not put" in done.stderr
     done = hub.run("put", "q", input=lines(*["x" * 1000] * 200))
-    assert done.returncode == 4
+    assert done.returncode == 4 and "bytes" in done.stderr and "start it with a higher limit" in done.stderr
     there = len(hub.rest("q"))
     assert 0 < there < 200
+
+
+def test_refused__a_name_that_is_too_long_for_the_hub(hub):
+    serve(hub, "--max-name", "4")
+    hub.put("four", 1)
+    done = hub.run("put", "fives", "1")
+    assert done.returncode == 1 and "a name has 1 to 4 bytes here, this one has 5" in done.stderr
 
 
 def test_put__waits_for_room(hub):
@@ -385,7 +392,7 @@ def test_serve__a_limit_of_sessions(hub):
 
     eventually(two_sessions, "two sessions")
     done = hub.run("put", "q", "1")
-    assert done.returncode == 4 and "cannot reach the hub" in done.stderr
+    assert done.returncode == 4 and "cannot reach the hub" in done.stderr and "2 sessions" in done.stderr
     getters[0].send_signal(signal.SIGTERM)
     assert finish(getters[0])[0] == 0
     hub.put("q", 1)

@@ -130,7 +130,7 @@ static ipc_err expect(sim_peer *peer, const sim_message *message)
 {
     if (peer->client.broken && !peer->up) {
         ipc__envelope copy = message->envelope;
-        ipc__head head;
+        ipc__head head = {0};
         bool open = ipc__envelope_next(&copy, &head) && peer->mirror.holds[head.handle];
         sim_say(peer->sim, "session %u breaks the protocol with %s", peer->number, sim_op_name(head.op));
         return open || head.op < IPC__OP_OBJECT ? IPC_EPROTO : IPC_OK;

@@ -57,7 +57,11 @@ static int status_of(ipc_err err)
         return STATUS_EMPTY;
     case IPC_EFULL:
     case IPC_ELIMIT:
+    case IPC_ESESSIONS:
+    case IPC_EOBJECTS:
+    case IPC_EMEMORY:
     case IPC_ETOOBIG:
+    case IPC_ESHUTDOWN:
     case IPC_EOPTIONS:
         return STATUS_REFUSED;
     case IPC_EINTR:

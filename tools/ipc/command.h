@@ -11,7 +11,7 @@ enum {
     STATUS_ERROR = 1,
     STATUS_USAGE = 2,
     STATUS_EMPTY = 3,   /* nothing came */
-    STATUS_REFUSED = 4, /* no room, a limit, or options that differ */
+    STATUS_REFUSED = 4, /* no room, a limit, a queue that is shut down, or options that differ */
     STATUS_STOPPED = 5, /* a signal ended it: turned into that signal, never seen outside */
     STATUS_GO_ON = -1,  /* between steps: nothing has ended yet */
 };

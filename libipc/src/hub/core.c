@@ -24,6 +24,7 @@ void ipc__core_fini(ipc__core *core)
     ipc__registry_clear(core);
     ipc__timers_free(&core->timers);
     ipc__buf_free(&core->scratch);
+    ipc__slabs_free(&core->slabs);
 }
 
 /* ---- sessions ---- */
@@ -280,7 +281,8 @@ ipc_err ipc__core_input(ipc__session *session, ipc__envelope *envelope, uint64_t
     session->core->now = now;
     while (ipc__envelope_more(envelope)) {
         ipc__head head;
-        if (!ipc__envelope_next(envelope, &head)) {
+        /* A call without a number would be taken for a parked put, which outlives its session. */
+        if (!ipc__envelope_next(envelope, &head) || head.seq == 0) {
             return IPC_EPROTO;
         }
         ipc_err err =

@@ -104,17 +104,17 @@ static void find_newest(ipc__sub *sub)
     }
 }
 
-/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken, the oldest first. */
+/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken. */
 static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
 {
+    if (unsure) {
+        sub->newest_taken = sub->newest;
+    }
     while (sub->out && sub->out->prev->position >= first) {
         ipc__item *item = sub->out->prev;
         sub_drop(sub, item);
         if (unsure) {
             ipc__item_raise(item);
-            if (!sub->out) {
-                ipc__item_strike(item);
-            }
         }
         ipc__stream_return(sub->stream, item);
     }
@@ -155,6 +155,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     int64_t back = session->lane->recall(session->peer, sub->hold->id, (uint32_t)count);
     if (back == IPC__RECALL_LATER) {
         sub->recalling = true;
+        sub->recalled_at = core_of(sub->stream)->now;
         return;
     }
     learn_taken(sub);
@@ -255,10 +256,10 @@ static void deliver(ipc__sub *sub)
     ipc__item *item = stream->ready;
     DL_DELETE(stream->ready, item);
     stream->ready_count--;
-    if (item->seq < sub->newest) {
-        ipc__item_raise(item); /* it comes behind a younger one: that is not the first delivery's order */
-    } else {
+    if (item->seq > sub->newest) {
         sub->newest = item->seq;
+    } else if (item->attempt == 1) {
+        ipc__item_raise(item); /* behind a younger one: it must not look like a first delivery */
     }
     item->position = ++sub->position;
     DL_APPEND(sub->out, item);
@@ -281,6 +282,12 @@ static void serve(ipc__stream *stream)
         ipc__sub *sub = stream->ring;
         if (!demands(sub, now)) {
             ring_leave(sub);
+            continue;
+        }
+        if (!sub->ring_next && !sub->poll) { /* alone */
+            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready; wanted--) {
+                deliver(sub);
+            }
             continue;
         }
         deliver(sub);
@@ -320,13 +327,14 @@ static bool hurry_polls(ipc__stream *stream)
     return stream->untaken != before;
 }
 
-/* A POLL's time is over: whoever has not given back by now is stopped, and is not waited for again. */
+/* A POLL's time is over: whoever was asked so long ago and has not answered is stopped, and is not waited for again. */
 static void poll_late(ipc__call *call)
 {
+    uint64_t now = core_of(call->stream)->now;
     ipc__sub *sub;
     DL_FOREACH(call->stream->subs, sub)
     {
-        sub->silent = sub->recalling;
+        sub->silent = sub->recalling && now - sub->recalled_at >= POLL_RECALL_MS * IPC__US_PER_MS;
     }
 }
 
@@ -359,6 +367,7 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
         return IPC_EPROTO;
     }
     sub->silent = false;
+    sub->recalled_at = request->now; /* it runs: it has its time from here on */
     sub->window = window;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
     ring_leave(sub);
@@ -515,6 +524,9 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
+    if (unsure && sub->out) {
+        ipc__item_strike(sub->out); /* it may have been taken, and be what the consumer died of */
+    }
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);

@@ -4,6 +4,8 @@
  */
 #include "lane/zmq_context.h"
 
+#include "lane/zmq_pool.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -54,6 +56,9 @@ void ipc__zmq_context_release(void)
     }
     pthread_mutex_unlock(&lock);
     while (dead && zmq_ctx_term(dead) != 0 && errno == EINTR) {
+    }
+    if (dead) {
+        ipc__zmq_pool_clear();
     }
     pthread_mutex_unlock(&life);
 }
@@ -157,6 +162,8 @@ int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
 
 /* ---- sending ---- */
 
+enum { BATCH_MIN = IPC__BATCH_BYTES / 2 }; /* operations that are worth giving a buffer away, not a copy */
+
 static void unref_frame(void *data, void *hint)
 {
     (void)data;
@@ -192,17 +199,61 @@ static int send_frame(void *socket, ipc__block *frame, bool more)
     return send_message(socket, &message, more);
 }
 
+/* Operations that are worth a copy, behind their header. */
+static int copy_message(zmq_msg_t *message, const ipc__buf *header, const ipc__buf *ops)
+{
+    if (zmq_msg_init_size(message, header->length + ops->length) != 0) {
+        return -1;
+    }
+    unsigned char *at = zmq_msg_data(message);
+    memcpy(at, header->data, header->length);
+    if (ops->length) {
+        memcpy(at + header->length, ops->data, ops->length);
+    }
+    return 0;
+}
+
+static void give_back(void *data, void *memory)
+{
+    (void)data;
+    IS_HANDED();
+    ipc__zmq_pool_put(memory);
+}
+
+/* A full batch: its buffer itself is sent, with the header written in front, and another one takes its place. */
+static int hand_over(zmq_msg_t *message, const ipc__buf *header, ipc__buf *ops)
+{
+    unsigned char *at = ops->data - header->length;
+    memcpy(at, header->data, header->length);
+    if (zmq_msg_init_data(message, at, header->length + ops->length, give_back, ipc__zmq_pool_wrap(ops)) != 0) {
+        return -1;
+    }
+    ipc__zmq_pool_get(ops);
+    return 0;
+}
+
+static int make_message(zmq_msg_t *message, const ipc__buf *header, ipc__buf *ops)
+{
+    if (ops->length < BATCH_MIN) {
+        return copy_message(message, header, ops);
+    }
+    if (ops->head >= IPC__ZMQ_POOL_HEAD && header->length <= IPC__ZMQ_HEADER_MAX) {
+        return hand_over(message, header, ops);
+    }
+    if (copy_message(message, header, ops) != 0) {
+        return -1;
+    }
+    ipc__buf_free(ops); /* the first batch: where one comes, others follow */
+    ipc__zmq_pool_get(ops);
+    return 0;
+}
+
 int ipc__zmq_send(void *socket, const ipc__buf *header, ipc__outbox *out)
 {
     zmq_msg_t message;
-    if (out->ops.failed || header->failed || zmq_msg_init_size(&message, header->length + out->ops.length) != 0) {
+    if (out->ops.failed || header->failed || make_message(&message, header, &out->ops) != 0) {
         errno = ENOMEM;
         return -1;
-    }
-    unsigned char *at = zmq_msg_data(&message);
-    memcpy(at, header->data, header->length);
-    if (out->ops.length) {
-        memcpy(at + header->length, out->ops.data, out->ops.length);
     }
     if (send_message(socket, &message, out->frame_count > 0) != 0) {
         return -1;

@@ -8,7 +8,9 @@
 
 void ipc__buf_free(ipc__buf *buf)
 {
-    free(buf->data);
+    if (buf->data) {
+        free(buf->data - buf->head);
+    }
     *buf = (ipc__buf){0};
 }
 
@@ -23,12 +25,12 @@ bool ipc__buf_grow(ipc__buf *buf, size_t more)
     while (capacity < need) {
         capacity *= 2;
     }
-    unsigned char *data = realloc(buf->data, capacity);
-    if (!data) {
+    unsigned char *memory = realloc(buf->data ? buf->data - buf->head : NULL, buf->head + capacity);
+    if (!memory) {
         buf->failed = true;
         return false;
     }
-    buf->data = data;
+    buf->data = memory + buf->head;
     buf->capacity = capacity;
     return true;
 }

@@ -15,6 +15,7 @@ typedef struct ipc__buf {
     unsigned char *data;
     size_t length;
     size_t capacity;
+    size_t head; /* bytes of the allocation in front of data: room for whoever sends it */
     bool failed; /* an allocation failed since the last reset: what it holds is not whole */
 } ipc__buf;
 

@@ -1,0 +1,163 @@
+/*
+ * What sessions say in the fuzz target core.
+ * Touches what a session has to send. One thread.
+ */
+#include "fuzz/core_world.h"
+#include "fuzz/envelopes.h"
+
+static uint64_t draw_number(input *in)
+{
+    static const uint64_t large[] = {UINT64_MAX, INT64_MAX, UINT32_MAX, 1 << 16, 1000};
+    uint8_t drawn = input_byte(in);
+    return drawn >= UINT8_MAX - 4 ? large[UINT8_MAX - drawn] : drawn % 64;
+}
+
+static int64_t draw_timeout(input *in)
+{
+    static const int64_t timeouts[] = {-1, 0, 1, 20, 100, 1000, INT64_MAX, INT64_MIN};
+    return timeouts[input_below(in, sizeof timeouts / sizeof timeouts[0])];
+}
+
+static void pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+static void say_open(peer *self, msgpack_packer *packer, input *in)
+{
+    static const char *const types[] = {"queue", "queue", "pipe", "lock"};
+    static const char *const names[] = {"a", "b", "c", ""};
+    uint8_t what = input_byte(in);
+    pack_text(packer, types[what % 4]);
+    msgpack_pack_uint8(packer, what / 4 % 3);
+    uint8_t where = input_byte(in);
+    const unsigned char *pin = self->world->pins[where / 4 % PINS];
+    switch (where % 4) {
+    case 0:
+        pack_text(packer, names[where / 4 % 4]);
+        break;
+    case 1:
+        msgpack_pack_nil(packer);
+        break;
+    case 2:
+        msgpack_pack_bin_with_body(packer, pin, sizeof self->world->pins[0]);
+        break;
+    default:
+        msgpack_pack_uint8(packer, where / 4 % HANDLES);
+    }
+    uint8_t options = input_byte(in);
+    bool given[] = {options & 1, options & 2, options & 4, options & 8};
+    msgpack_pack_map(packer, (size_t)given[0] + given[1] + given[2] + given[3]);
+    if (given[0]) {
+        pack_text(packer, "joinable");
+        options & 16 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    }
+    if (given[1]) {
+        pack_text(packer, "maxsize");
+        msgpack_pack_uint8(packer, options >> 5);
+    }
+    if (given[2]) {
+        pack_text(packer, "end");
+        msgpack_pack_uint8(packer, options >> 6);
+    }
+    if (given[3]) {
+        pack_text(packer, "simplex");
+        options & 32 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    }
+}
+
+/* A value of some bytes; now and then one that has a frame of its own. */
+static void say_value(peer *self, input *in)
+{
+    static const unsigned char filling[IPC__INLINE_MAX + 1 + UINT8_MAX];
+    size_t length = input_byte(in);
+    length += length > 250 ? IPC__INLINE_MAX : 0;
+    require(ipc__write_value(&self->out, (ipc__bytes){filling, length}, NULL), "there is memory");
+}
+
+/* DONE and RELEASE: of something that was delivered, or of anything. */
+static void say_delivery(const peer *self, uint32_t handle, uint64_t seq, msgpack_packer *packer, ipc__op op, input *in)
+{
+    uint8_t which = input_byte(in);
+    delivery of = self->heard[which % HEARD];
+    if (which >= 240) {
+        of = (delivery){handle, draw_number(in), draw_number(in), (uint32_t)draw_number(in)};
+    }
+    ipc__write_op(packer, op, of.handle, seq, 3);
+    msgpack_pack_uint64(packer, of.item);
+    msgpack_pack_uint64(packer, of.position);
+    msgpack_pack_uint32(packer, of.attempt);
+}
+
+/* How far a client says that it has taken: mostly something that can be. */
+static uint64_t draw_position(const peer *self, uint32_t handle, input *in)
+{
+    uint8_t drawn = input_byte(in);
+    uint64_t last = handle < HANDLES ? self->positions[handle] : 0;
+    return drawn >= 240 ? draw_number(in) : last - (drawn % 8 < last ? drawn % 8 : last);
+}
+
+static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *packer, input *in)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    switch (op) {
+    case IPC__OP_OPEN:
+        say_open(self, packer, in);
+        return;
+    case IPC__OP_UNLINK:
+        pack_text(packer, names[input_below(in, 4)]);
+        return;
+    case IPC__OP_CANCEL:
+        msgpack_pack_uint64(packer, self->seq - input_below(in, 16));
+        return;
+    case IPC__OP_PUT_WAIT:
+    case IPC__OP_JOIN:
+        msgpack_pack_int64(packer, draw_timeout(in));
+        return;
+    case IPC__OP_FLOW:
+        msgpack_pack_uint64(packer, draw_position(self, handle, in));
+        msgpack_pack_uint64(packer, draw_number(in));
+        msgpack_pack_int64(packer, draw_timeout(in));
+        return;
+    case IPC__OP_RECALLED: {
+        uint64_t taken = draw_position(self, handle, in);
+        msgpack_pack_uint64(packer, taken);
+        msgpack_pack_uint64(packer, input_below(in, 4) ? taken + 1 : input_byte(in));
+        return;
+    }
+    case IPC__OP_UNCREDITED:
+        msgpack_pack_uint64(packer, draw_number(in));
+        return;
+    default:
+        return;
+    }
+}
+
+void core_say(peer *self, input *in)
+{
+    static const ipc__op ops[] = {
+        IPC__OP_OPEN,  IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_PUT,      IPC__OP_PUT,
+        IPC__OP_PUT,   IPC__OP_PUT,      IPC__OP_PUT_WAIT, IPC__OP_PUT_WAIT, IPC__OP_FLOW,     IPC__OP_FLOW,
+        IPC__OP_FLOW,  IPC__OP_POLL,     IPC__OP_POLL,     IPC__OP_RECALLED, IPC__OP_RECALLED, IPC__OP_DONE,
+        IPC__OP_DONE,  IPC__OP_DONE_ANY, IPC__OP_RELEASE,  IPC__OP_JOIN,     IPC__OP_SIZE,     IPC__OP_UNCREDITED,
+        IPC__OP_CLOSE, IPC__OP_UNLINK,   IPC__OP_LIST,     IPC__OP_PING,     IPC__OP_CANCEL,   IPC__OP_PIN,
+        IPC__OP_BYE,   IPC__OP_BIND,
+    };
+    if (ipc__outbox_full(&self->out)) {
+        return;
+    }
+    ipc__op op = ops[input_below(in, sizeof ops / sizeof ops[0])];
+    uint8_t drawn = input_byte(in);
+    uint32_t handle = drawn % HANDLES;
+    uint64_t seq = drawn < 250 ? ++self->seq : 0; /* which is none */
+    msgpack_packer packer = ipc__packer(&self->out.ops);
+    if (op == IPC__OP_DONE || op == IPC__OP_RELEASE) {
+        say_delivery(self, handle, seq, &packer, op, in);
+        return;
+    }
+    ipc__write_op(&packer, op, handle, seq, (unsigned)strlen(fuzz_shape(op)));
+    say_fields(self, op, handle, &packer, in);
+    if (op == IPC__OP_PUT || op == IPC__OP_PUT_WAIT) {
+        say_value(self, in);
+    }
+}

@@ -1,0 +1,159 @@
+"""Write the seeds of corpus/core, which core_say.c reads. Run it after a change: python3 seed_core.py"""
+
+from pathlib import Path
+
+OPS = ("open open open open put put put put put_wait put_wait flow flow flow poll poll recalled recalled done done "
+       "done_any release join size uncredited close unlink list ping cancel pin bye bind").split()
+TIMEOUTS = {-1: 0, 0: 1, 1: 2, 20: 3, 100: 4, 1000: 5, "long": 6, "none": 7}
+NO_SEQ = 250
+FEW, PLENTY = 0, 1
+LARGE = 255  # a value with a frame of its own
+
+# What a step is; the session that it concerns stands above.
+COME, PASS, TAKE, FORK, LEAVE, GARBLE, BABBLE, COLLECT, SAY = 0, 1, 2, 3, 4, 5, 6, 7, 9
+
+
+def life(memory, *steps, unlink=True):
+    return bytes([memory + 4 * unlink]) + b"".join(steps)
+
+
+def come(exact=False):
+    return bytes([COME | 16 * exact])
+
+
+def said(session, op, handle, *fields, later=False, seq=True):
+    number = handle if seq else NO_SEQ + handle
+    return bytes([(COLLECT if later else SAY) | session << 4, OPS.index(op), number, *fields])
+
+
+def queue(session, handle, name=0, joinable=False, maxsize=0):
+    """One that is neither joinable nor bounded asks for nothing, and attaches to any."""
+    return said(session, "open", handle, 0, 4 * name, 17 * joinable | (2 | maxsize << 5 if maxsize else 0))
+
+
+def unnamed(session, handle):
+    return said(session, "open", handle, 0, 1, 0)
+
+
+def pipe(session, handle, name=1, end=0, simplex=False):
+    return said(session, "open", handle, 2, 4 * name, 4 | 8 | 32 * simplex | end << 6)
+
+
+def sibling(session, handle, of):
+    return said(session, "open", handle, 0, 3 + 4 * of, 0)
+
+
+def pinned(session, handle, pin=0):
+    return said(session, "open", handle, 0, 2 + 4 * pin, 0)
+
+
+def put(session, handle, length=1, **how):
+    return said(session, "put", handle, length, **how)
+
+
+def put_wait(session, handle, timeout=-1, **how):
+    return said(session, "put_wait", handle, TIMEOUTS[timeout], 1, **how)
+
+
+def flow(session, handle, window=8, back=0, timeout=-1):
+    """All but so many of the latest are taken."""
+    return said(session, "flow", handle, back, window, TIMEOUTS[timeout])
+
+
+def recalled(session, handle, back=0):
+    return said(session, "recalled", handle, back, 1)
+
+
+def join(session, handle, timeout=-1, **how):
+    return said(session, "join", handle, TIMEOUTS[timeout], **how)
+
+
+def passing(how=0):
+    """Until something is due, or 2 ** (how - 140) us."""
+    return bytes([PASS, how])
+
+
+def leave(session, crash):
+    return bytes([LEAVE | session << 4, crash])
+
+
+def fork(session):
+    return bytes([FORK | session << 4, 1])
+
+
+def take(session, handle, count=1):
+    return bytes([TAKE | session << 4, handle, count - 1])
+
+
+def babble(session, *values):
+    return bytes([BABBLE | session << 4, len(values), *values])
+
+
+def garble(session, at, value):
+    return bytes([GARBLE | session << 4, 0, at, value])
+
+
+TWO = come() + come()
+EXACT = come(exact=True) + come(exact=True)
+SECONDS = passing(140 + 22)
+
+SEEDS = {
+    "queue": life(PLENTY, TWO, queue(0, 1), queue(1, 1), put(0, 1) * 3, flow(1, 1), flow(1, 1, 0), said(0, "size", 1)),
+    "queue_exact": life(PLENTY, EXACT, queue(0, 1), queue(1, 1), put(0, 1) * 3, flow(1, 1), take(1, 1, 2), SECONDS * 3),
+    "bounded": life(PLENTY, TWO, queue(0, 1, maxsize=2), queue(1, 1), put_wait(0, 1) * 4, flow(1, 1), put(0, 1) * 5,
+                    said(1, "poll", 1), passing()),
+    "credits": life(PLENTY, TWO, queue(0, 1, maxsize=7), queue(1, 1), put(0, 1) * 3, put_wait(1, 1, 0) * 4,
+                    said(0, "uncredited", 1, 1), SECONDS, put_wait(1, 1, 20), passing()),
+    "impatient": life(PLENTY, TWO, queue(0, 1), queue(1, 1), put(0, 1) * 4, flow(0, 1), said(1, "poll", 1),
+                      recalled(0, 1, 2), said(1, "poll", 1), passing()),
+    "joinable": life(PLENTY, TWO, queue(0, 1, joinable=True), queue(1, 1), put(0, 1) * 4, join(0, 1), flow(1, 1),
+                     said(1, "done", 1, 0), said(1, "done_any", 1), said(1, "release", 1, 2), flow(1, 1),
+                     said(1, "done", 1, 4)),
+    "leases_of_the_dead": life(PLENTY, TWO, queue(0, 1, joinable=True), queue(1, 1), put(0, 1) * 4, flow(1, 1),
+                               flow(1, 1), leave(1, crash=True), flow(0, 1), join(0, 1, 20), passing() * 3),
+    "leases_of_the_gone": life(PLENTY, TWO, queue(0, 1, joinable=True), queue(1, 1), put(0, 1) * 4, flow(1, 1),
+                               flow(1, 1), leave(1, crash=False), join(0, 1, 100), passing() * 2),
+    "pipe": life(PLENTY, TWO, pipe(0, 1), pipe(1, 1), put(0, 1) * 2, put(1, 1), flow(1, 1), leave(0, crash=True),
+                 flow(1, 1), put(0, 1)),
+    "pipe_simplex": life(PLENTY, TWO, pipe(0, 1, end=1, simplex=True), pipe(1, 1, end=2, simplex=True), put(1, 1) * 2,
+                         flow(0, 1), said(1, "close", 1), flow(0, 1), pipe(1, 1, end=2, simplex=True)),
+    "forks": life(PLENTY, come(), queue(0, 1, joinable=True), unnamed(0, 2), pipe(0, 3, end=1), put(0, 1) * 3, fork(0),
+                  leave(0, crash=True), flow(0, 1), fork(0), put(1, 2), leave(0, crash=False)),
+    "pins": life(PLENTY, TWO, unnamed(0, 1), said(0, "pin", 1), pinned(1, 1), put(1, 1), said(0, "close", 1),
+                 leave(0, crash=True), flow(0, 1), SECONDS * 20),
+    "siblings": life(PLENTY, come(), queue(0, 1), sibling(0, 2, 1), put(0, 1) * 2, flow(0, 2), said(0, "close", 1)),
+    "unlink": life(PLENTY, TWO, queue(0, 1, joinable=True, maxsize=1), queue(1, 1), put_wait(0, 1) * 3, join(1, 1),
+                   said(1, "poll", 1), said(1, "pin", 1), said(0, "unlink", 0, 0), put(1, 1)),
+    "cancel": life(PLENTY, come(), queue(0, 1, joinable=True, maxsize=1), put_wait(0, 1) * 2, said(0, "cancel", 0, 1),
+                   join(0, 1), said(0, "cancel", 0, 1)),
+    "stopped": life(PLENTY, TWO, queue(0, 1), queue(1, 1), put(0, 1) * 3, flow(1, 1), SECONDS * 3, flow(0, 1)),
+    "large": life(PLENTY, TWO, queue(0, 1), put(0, 1, LARGE, later=True), put(0, 1, 200), flow(0, 1)),
+    "memory": life(FEW, come(), queue(0, 1), put(0, 1, 250) * 12, flow(0, 1)),
+    "list": life(PLENTY, come(), queue(0, 1), pipe(0, 2), said(0, "list", 0), said(0, "ping", 0), said(0, "bye", 0)),
+    "hub_ends_first": life(PLENTY, TWO, queue(0, 1, joinable=True, maxsize=2), queue(1, 1), put_wait(0, 1) * 3,
+                           join(1, 1), flow(1, 1), flow(1, 1), said(0, "pin", 1), unlink=False),
+    "garbled": life(PLENTY, come(), queue(0, 1), put(0, 1, later=True), garble(0, 2, 0x7F)),
+    "babble": life(PLENTY, come(), come(), queue(0, 1), babble(1, 0x93, 0x19, 0x01, 0x05), babble(0, 0xC1)),
+}
+
+# Requests that have no number, which is what operations without an answer have inside the hub.
+for what, words in {
+    "join": join(1, 1, 20, seq=False),
+    "put_wait": put_wait(1, 1, 20, seq=False),
+    "poll": said(1, "poll", 1, seq=False),
+    "done_any": said(1, "done_any", 1, seq=False),
+}.items():
+    SEEDS["numberless_" + what] = life(
+        PLENTY, TWO, queue(0, 1, joinable=True, maxsize=2), queue(1, 1), put(0, 1) * 2, flow(0, 1, 2), words,
+        leave(1, crash=True), said(0, "unlink", 0, 0), passing() * 3)
+
+
+def main():
+    corpus = Path(__file__).parent / "corpus" / "core"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for name, steps in SEEDS.items():
+        (corpus / name).write_bytes(steps)
+
+
+if __name__ == "__main__":
+    main()
