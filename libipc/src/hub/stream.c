@@ -322,7 +322,9 @@ static bool hurry_polls(ipc__stream *stream)
     }
     uint64_t before = stream->untaken;
     if (stream->pollers && giver) {
-        recall(giver, 1);
+        /* From who asks for more, half of the newest; from who has stopped asking, all: in order, and at once. */
+        bool asks = giver->window && giver->demand_until > core_of(stream)->now;
+        recall(giver, asks ? (giver->out_count + 1) / 2 : giver->out_count);
     }
     return stream->untaken != before;
 }
