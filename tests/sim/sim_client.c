@@ -103,6 +103,13 @@ bool sim_client_take(sim_peer *peer, uint32_t handle)
     sim_say(peer->sim, "client %u takes item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, delivery.item,
             delivery.attempt, handle, delivery.position);
     sim_model_truly_taken(peer, delivery.item, delivery.attempt);
+    if (delivery.attempt == 1) {
+        if (delivery.seq <= self->newest) {
+            sim_fail(peer->sim, "client %u took item number %" PRIu64 " at attempt 1 behind number %" PRIu64,
+                     peer->number, delivery.seq, self->newest);
+        }
+        self->newest = delivery.seq;
+    }
     if (self->joinable) {
         append(peer->sim, &self->held, &delivery);
     }

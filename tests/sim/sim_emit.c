@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { RECALL_US = 10 * SIM_MS }; /* the least that others get to give back */
+enum { SILENT_US = 200 * SIM_MS }; /* who was asked to give back and says nothing for so long is not waited for */
 
 /* One operation on its way out. */
 typedef struct emission {
@@ -105,11 +105,16 @@ static void sized(emission *out, const sim_request *request)
     const sim_stream *stream = &object->streams[0];
     uint64_t parked = sim_peek_parked(sim_peek_stream(object->core, 0));
     uint64_t size = stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - parked;
-    uint64_t expected[3] = {size, object->maxsize, object->joinable ? sim_live(stream) : 0};
-    for (int i = 0; i < 3; i++) {
+    uint64_t room = object->maxsize > size ? object->maxsize - size : 0;
+    uint64_t expected[4] = {size, object->maxsize, object->joinable ? sim_live(stream) : 0, room};
+    for (int i = 0; i < 4; i++) {
+        bool joinable;
+        if (i == 3 && (!ipc__read_bool(&out->at, &joinable) || joinable != object->joinable)) {
+            sim_fail(out->sim, "SIZE was answered without whether the queue is joinable");
+        }
         uint64_t told = number(out);
         if (told != expected[i]) {
-            sim_fail(out->sim, "SIZE was answered with %" PRIu64 " for %" PRIu64 " (field %d)", told, expected[i], i);
+            sim_fail(out->sim, "SIZE was answered with %" PRIu64 " for %" PRIu64 " (number %d)", told, expected[i], i);
         }
     }
 }
@@ -138,6 +143,19 @@ static void check_time(const emission *out, const sim_request *request)
     }
 }
 
+/* By the hub's count: it is exact, which is checked elsewhere. */
+static bool has_credits(const sim_hold *hold)
+{
+    const ipc__source *source;
+    DL_FOREACH(sim_peek_stream(hold->object->core, 0)->sources, source)
+    {
+        if (hold->peer && source->hold->session == hold->peer->session && source->hold->id == hold->handle) {
+            return source->credits > 0;
+        }
+    }
+    return false;
+}
+
 static void put_waited(const emission *out, const sim_request *request, int64_t code)
 {
     if (code == IPC_OK && request->item->state == SIM_WAITING) {
@@ -149,9 +167,12 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
         if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
             sim_fail(out->sim, "PUT_WAIT was refused although there is room");
         }
-        if (request->timeout_ms == 0 && sim_peek_stream(object->core, 0)->credits &&
-            out->sim->now < request->entered + RECALL_US) {
-            sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
+        const sim_hold *hold;
+        DL_FOREACH(request->timeout_ms == 0 ? object->holds : NULL, hold)
+        {
+            if (has_credits(hold) && (!hold->uncredited || out->sim->now < hold->uncredited_at + SILENT_US)) {
+                sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
+            }
         }
     }
 }
@@ -163,8 +184,15 @@ static void polled(const emission *out, const sim_request *request, int64_t code
     if (code == IPC_OK && got == 0) {
         sim_fail(out->sim, "POLL was answered with success and no delivery");
     }
-    if (code == IPC_EEMPTY && stream->counts[SIM_OUT] && out->sim->now < request->entered + RECALL_US) {
-        sim_fail(out->sim, "POLL was answered with nothing before others were asked to give back");
+    const sim_hold *hold;
+    bool early = code == IPC_EEMPTY && out->sim->now < request->entered + SILENT_US;
+    DL_FOREACH(early ? request->hold->object->holds : NULL, hold)
+    {
+        bool has = sim_incoming(hold) == stream && sim_out_count(hold);
+        if (has && (!hold->recalled || out->sim->now < hold->recalled_at + SILENT_US)) {
+            sim_fail(out->sim, "POLL was answered with nothing before session %u was given time to give back",
+                     hold->peer->number);
+        }
     }
     if (code == IPC_EEMPTY && (got || sim_peek_stream(stream->object->core, stream->end)->ready)) {
         sim_fail(out->sim, "POLL was answered with nothing although there is something");
@@ -314,6 +342,7 @@ static void on_revoke(emission *out)
     uint64_t first = number(out);
     uint64_t last = number(out);
     sim_hold *hold = hold_of(out->peer, out->head.handle, "a REVOKE");
+    hold->recalled = false;
     if (last != hold->position) {
         sim_fail(out->sim, "REVOKE up to position %" PRIu64 " of %" PRIu64, last, hold->position);
     }
@@ -335,6 +364,13 @@ static void on_credit(emission *out)
         sim_fail(out->sim, "%" PRIu64 " credits for a queue of maxsize %" PRIu64, credits, hold->object->maxsize);
     }
     hold->promised += credits;
+}
+
+static void on_uncredit(const emission *out)
+{
+    sim_hold *hold = hold_of(out->peer, out->head.handle, "an UNCREDIT");
+    hold->uncredited = true;
+    hold->uncredited_at = out->sim->now;
 }
 
 static void say(const emission *out)
@@ -372,7 +408,7 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
         on_credit(&out);
         break;
     case IPC__OP_UNCREDIT:
-        hold_of(peer, out.head.handle, "an UNCREDIT")->uncredited = true;
+        on_uncredit(&out);
         break;
     default:
         sim_fail(peer->sim, "the hub sent %s", sim_op_name(out.head.op));
@@ -434,6 +470,8 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
         sim_fail(sim, "session %u, handle %u: a delivery of item %" PRIu64 ", which is not there to be had (state %d)",
                  peer->number, handle, item->id, item->state);
     }
+    /* Behind a younger item it is no first delivery any more, or the order of those would not hold. */
+    item->attempt += core->seq < sim_newest(hold);
     if (core->attempt != item->attempt || (item->seq && item->seq != core->seq) ||
         core->position != hold->position + 1) {
         sim_fail(sim,
@@ -458,7 +496,9 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
 void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count)
 {
     sim_say(peer->sim, "hub > %u: recalls %u of handle %u", peer->number, count, handle);
-    const sim_hold *hold = hold_of(peer, handle, "a RECALL");
+    sim_hold *hold = hold_of(peer, handle, "a RECALL");
+    hold->recalled = peer->lane == SIM_DELAYED;
+    hold->recalled_at = peer->sim->now;
     if (count == 0 || count > sim_out_count(hold)) {
         sim_fail(peer->sim, "the hub recalls %u deliveries of %" PRIu64, count, sim_out_count(hold));
     }

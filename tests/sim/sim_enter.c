@@ -166,7 +166,7 @@ static ipc_err expect_end(sim_world *sim, bool pipe, const wanted *want)
     sim->model.now.end = 0;
     sim_object *object = sim->model.now.opening;
     if (!object && sim->core.object_count >= sim->core.options.max_objects) {
-        return IPC_ELIMIT;
+        return IPC_EOBJECTS;
     }
     if (!pipe) {
         return IPC_OK;
@@ -285,7 +285,7 @@ static ipc_err refusal(const entry *in, size_t length)
     if (length > core->options.max_message) {
         return IPC_ETOOBIG;
     }
-    return core->memory + length > core->options.max_memory ? IPC_ELIMIT : IPC_OK;
+    return core->memory + length > core->options.max_memory ? IPC_EMEMORY : IPC_OK;
 }
 
 static void enter_put(const entry *in)
@@ -331,6 +331,7 @@ static void enter_flow(const entry *in)
     if (!in->hold) {
         return;
     }
+    in->hold->recalled_at = in->sim->now;
     sim_take(in->hold, number(in));
     in->hold->window = number(in);
     int64_t wait_ms = signed_number(in);
@@ -353,6 +354,7 @@ static void enter_recalled(const entry *in)
     if (!in->hold) {
         return;
     }
+    in->hold->recalled = false;
     sim_take(in->hold, number(in));
     uint64_t first = number(in);
     in->sim->model.now.first = first;

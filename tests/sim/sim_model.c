@@ -168,8 +168,9 @@ uint64_t sim_out_count(const sim_hold *hold)
 }
 
 /* On a joinable queue somebody may have finished it before its taking was known. */
-static void take_one(sim_world *sim, const sim_hold *hold, sim_item *item)
+static void take_one(sim_world *sim, sim_hold *hold, sim_item *item)
 {
+    hold->newest_taken = item->seq > hold->newest_taken ? item->seq : hold->newest_taken;
     if (!hold->object->joinable) {
         sim_finish(item);
         return;
@@ -214,9 +215,25 @@ void sim_give_back(sim_hold *hold, uint64_t first, uint32_t raise)
     DL_FOREACH(sim_incoming(hold)->items, item)
     {
         if (item->state == SIM_OUT && item->hold == hold && item->position >= first) {
+            if (raise && item->seq > hold->newest_taken) {
+                hold->newest_taken = item->seq; /* it may have been taken */
+            }
             sim_item_return(item, raise);
         }
     }
+}
+
+uint64_t sim_newest(const sim_hold *hold)
+{
+    uint64_t newest = hold->newest_taken;
+    const sim_item *item;
+    DL_FOREACH(sim_incoming(hold)->items, item)
+    {
+        if (item->state == SIM_OUT && item->hold == hold && item->seq > newest) {
+            newest = item->seq;
+        }
+    }
+    return newest;
 }
 
 bool sim_demands(const sim_hold *hold, uint64_t now)

@@ -70,8 +70,12 @@ struct sim_hold {
     uint64_t position;
     uint64_t window;
     uint64_t demand_until;
+    uint64_t newest_taken;               /* the highest number of an item that it took, or may have taken */
     uint64_t promised;                   /* credits that the hub may still think it has given */
     bool uncredited;                     /* it was asked for its credits, and has not answered */
+    uint64_t uncredited_at;              /* ... when */
+    bool recalled;                       /* it was asked to give back, and has not answered */
+    uint64_t recalled_at;                /* ... when, or when it was heard of since */
     bool ended;                          /* the end of file was told */
     bool end_due;                        /* ... or, while the object is unlinked, must be */
     uint64_t last[SIM_SESSIONS_MAX + 1]; /* per producer: the newest item delivered for the first time */
@@ -178,6 +182,7 @@ uint64_t sim_live(const sim_stream *stream);    /* accepted and not done */
 unsigned sim_holders(const sim_object *object, int end);
 bool sim_end_gone(const sim_object *object, int end);
 bool sim_receives(const sim_object *object, int end);
+uint64_t sim_newest(const sim_hold *hold); /* the highest number of an item that it has, or had */
 bool sim_demands(const sim_hold *hold, uint64_t now);
 void sim_take(sim_hold *hold, uint64_t position);
 void sim_finish(sim_item *item);

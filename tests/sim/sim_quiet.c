@@ -9,7 +9,8 @@
 
 enum {
     ROUNDS_MAX = 20000,
-    PROMPT_US = 500 * SIM_MS, /* by then everybody who can help others has been asked, one every 2 ms */
+    PROMPT_US = 1000 * SIM_MS, /* by then everybody who can help others has been asked: the first after 500 ms at most,
+                                  the next ones faster, as something is taken */
 };
 
 static bool everybody_receives(sim_world *sim)

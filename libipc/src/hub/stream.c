@@ -104,17 +104,17 @@ static void find_newest(ipc__sub *sub)
     }
 }
 
-/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken, the oldest first. */
+/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken. */
 static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
 {
+    if (unsure) {
+        sub->newest_taken = sub->newest;
+    }
     while (sub->out && sub->out->prev->position >= first) {
         ipc__item *item = sub->out->prev;
         sub_drop(sub, item);
         if (unsure) {
             ipc__item_raise(item);
-            if (!sub->out) {
-                ipc__item_strike(item);
-            }
         }
         ipc__stream_return(sub->stream, item);
     }
@@ -155,6 +155,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     int64_t back = session->lane->recall(session->peer, sub->hold->id, (uint32_t)count);
     if (back == IPC__RECALL_LATER) {
         sub->recalling = true;
+        sub->recalled_at = core_of(sub->stream)->now;
         return;
     }
     learn_taken(sub);
@@ -283,6 +284,12 @@ static void serve(ipc__stream *stream)
             ring_leave(sub);
             continue;
         }
+        if (!sub->ring_next && !sub->poll) { /* alone */
+            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready; wanted--) {
+                deliver(sub);
+            }
+            continue;
+        }
         deliver(sub);
         if (sub->poll) {
             ipc__call_answer(sub->poll, IPC_OK);
@@ -315,18 +322,21 @@ static bool hurry_polls(ipc__stream *stream)
     }
     uint64_t before = stream->untaken;
     if (stream->pollers && giver) {
-        recall(giver, 1);
+        /* From who asks for more, half of the newest; from who has stopped asking, all: in order, and at once. */
+        bool asks = giver->window && giver->demand_until > core_of(stream)->now;
+        recall(giver, asks ? (giver->out_count + 1) / 2 : giver->out_count);
     }
     return stream->untaken != before;
 }
 
-/* A POLL's time is over: whoever has not given back by now is stopped, and is not waited for again. */
+/* A POLL's time is over: whoever was asked so long ago and has not answered is stopped, and is not waited for again. */
 static void poll_late(ipc__call *call)
 {
+    uint64_t now = core_of(call->stream)->now;
     ipc__sub *sub;
     DL_FOREACH(call->stream->subs, sub)
     {
-        sub->silent = sub->recalling;
+        sub->silent = sub->recalling && now - sub->recalled_at >= POLL_RECALL_MS * IPC__US_PER_MS;
     }
 }
 
@@ -359,6 +369,7 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
         return IPC_EPROTO;
     }
     sub->silent = false;
+    sub->recalled_at = request->now; /* it runs: it has its time from here on */
     sub->window = window;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
     ring_leave(sub);
@@ -515,6 +526,9 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
+    if (unsure && sub->out) {
+        ipc__item_strike(sub->out); /* it may have been taken, and be what the consumer died of */
+    }
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);

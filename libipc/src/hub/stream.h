@@ -56,14 +56,15 @@ typedef struct ipc__sub {
     ipc__item *out; /* delivered and not known to be taken, oldest first */
     uint64_t out_count;
     uint64_t out_bytes;
-    uint64_t position; /* of the last delivery */
-    uint64_t taken;    /* up to here it took, or gave back */
-    uint64_t newest;   /* the highest number of an item that it has, or took */
-    uint64_t newest_taken;
+    uint64_t position;     /* of the last delivery */
+    uint64_t taken;        /* up to here it took, or gave back */
+    uint64_t newest;       /* the highest number of an item that it has, or took */
+    uint64_t newest_taken; /* ... that it took, or may have taken */
     uint64_t window;
     uint64_t demand_until;
-    bool recalling; /* it was asked to give back, and has not answered */
-    bool silent;    /* it did not do so in time: nobody waits for it any more */
+    bool recalling;       /* it was asked to give back, and has not answered */
+    bool silent;          /* it did not do so in time: nobody waits for it any more */
+    uint64_t recalled_at; /* when it was asked, or heard of since */
     bool in_ring;
     ipc__call *poll;                        /* a POLL that waits */
     ipc__timer validity;                    /* takes back what a stopped client keeps */
