@@ -96,6 +96,133 @@ static void test_lost__whoever_waits_learns_it(void **state)
     user_leave(&empty);
 }
 
+/* ---- calls that a hub answers at once, if it can ---- */
+
+static ipc_err flush_for_ever(void *arg)
+{
+    return ipc_queue_flush(((user *)arg)->queue, IPC_FOREVER);
+}
+
+static ipc_err flush_all_for_ever(void *arg)
+{
+    return ipc_conn_flush(((user *)arg)->conn, IPC_FOREVER);
+}
+
+static ipc_err stat_queue(void *arg)
+{
+    ipc_queue_info info;
+    return ipc_queue_stat(((user *)arg)->queue, &info);
+}
+
+static ipc_err open_queue(void *arg)
+{
+    ipc_queue *queue;
+    ipc_err err = ipc_queue_open(&queue, ((user *)arg)->conn, "another", NULL);
+    if (!err) {
+        ipc_queue_free(queue);
+    }
+    return err;
+}
+
+static ipc_err open_pipe(void *arg)
+{
+    ipc_pipe *pipe;
+    ipc_err err = ipc_pipe_open(&pipe, ((user *)arg)->conn, "another talk", NULL);
+    if (!err) {
+        ipc_pipe_free(pipe);
+    }
+    return err;
+}
+
+static ipc_err list_all(void *arg)
+{
+    ipc_msg *list;
+    ipc_err err = ipc_list(((user *)arg)->conn, &list);
+    if (!err) {
+        ipc_msg_free(list);
+    }
+    return err;
+}
+
+static ipc_err unlink_one(void *arg)
+{
+    ipc_err err = ipc_unlink(((user *)arg)->conn, "nothing");
+    return err == IPC_ENOENT ? IPC_OK : err;
+}
+
+static ipc_err share_queue(void *arg)
+{
+    ipc_msg *ticket;
+    ipc_err err = ipc_queue_share(((user *)arg)->queue, &ticket);
+    if (!err) {
+        ipc_msg_free(ticket);
+    }
+    return err;
+}
+
+/* More than may be on its way. */
+static ipc_err put_much(void *arg)
+{
+    ipc_msg *large = pattern(1 << 20, 1);
+    ipc_err err = IPC_OK;
+    for (int i = 0; i < 10 && !err; i++) {
+        err = ipc_queue_put(((user *)arg)->queue, large, IPC_FOREVER);
+    }
+    ipc_msg_free(large);
+    return err;
+}
+
+static void test_lost__whoever_waits_for_an_answer_learns_it(void **state)
+{
+    place *where = *state;
+    ipc_err (*const ways[])(void *arg) = {flush_for_ever, flush_all_for_ever, stat_queue,  open_queue, open_pipe,
+                                          list_all,       unlink_one,         share_queue, put_much};
+    enum { WAYS = sizeof ways / sizeof ways[0] };
+    user users[WAYS];
+    call calls[WAYS];
+    for (int i = 0; i < WAYS; i++) {
+        users[i] = user_of(where, fresh_name("jobs"), false, 0);
+    }
+    CHECK_INT(kill(place_hub_pid(where), SIGSTOP), 0);
+    for (int i = 0; i < WAYS; i++) {
+        CHECK_OK(put_number(users[i].queue, 1, 0)); /* there is something to flush */
+        call_start_and_block(&calls[i], ways[i], &users[i]);
+    }
+    kill_hub(where);
+    for (int i = 0; i < WAYS; i++) {
+        CHECK_ERR(call_result(&calls[i], MISSED_MS), IPC_ELOST);
+        CHECK(strstr(calls[i].words, where->address));
+    }
+    for (int i = 0; i < WAYS; i++) { /* and when each handle has been told, the same call works */
+        ipc_err err = put_number(users[i].queue, 2, 0);
+        CHECK(err == IPC_OK || err == IPC_ELOST);
+        CHECK_OK(ways[i](&users[i]));
+        user_leave(&users[i]);
+    }
+}
+
+static ipc_err connect_and_leave(void *where)
+{
+    ipc_conn *conn;
+    ipc_err err = ipc_connect(&conn, ((const place *)where)->address, NULL);
+    if (!err) {
+        ipc_conn_free(conn);
+    }
+    return err;
+}
+
+static void test_lost__who_is_connecting_goes_on_to_the_next_hub(void **state)
+{
+    place *where = *state;
+    ipc_conn *keep = connect_to(where);
+    CHECK_INT(kill(place_hub_pid(where), SIGSTOP), 0);
+    call connecting;
+    call_start_and_block(&connecting, connect_and_leave, where);
+    kill_hub(where);
+    CHECK_OK(call_result(&connecting, 2 * MISSED_MS));
+    ipc_conn_free(keep);
+}
+
 static void test_lost__the_next_call_works_again(void **state)
 {
     place *where = *state;
@@ -307,6 +434,8 @@ int main(int argc, char **argv)
     worker_begin(argc, argv, roles, 1);
     const struct CMUnitTest tests[] = {
         AMONG_MORTALS(test_lost__whoever_waits_learns_it),
+        AMONG_MORTALS(test_lost__whoever_waits_for_an_answer_learns_it),
+        ON_LANE(test_lost__who_is_connecting_goes_on_to_the_next_hub, named),
         AMONG_MORTALS(test_lost__the_next_call_works_again),
         AMONG_MORTALS(test_lost__every_handle_is_told),
         AMONG_MORTALS(test_lost__what_was_put_and_not_owned_is_told),

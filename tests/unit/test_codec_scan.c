@@ -145,7 +145,7 @@ static void test_codec_scan__a_count_is_held_against_the_bytes_left(void **state
 /* Sequences in sequences, with head as the innermost. */
 static block nested(unsigned depth, unsigned char innermost)
 {
-    unsigned char bytes[100];
+    unsigned char bytes[200];
     assert_true(depth > 0 && depth <= sizeof bytes);
     memset(bytes, 0x91, depth);
     bytes[depth - 1] = innermost;
@@ -161,8 +161,9 @@ static void test_codec_scan__a_depth_of_32_is_the_deepest(void **state)
         assert_int_equal(ipc_msg_check(deepest.bytes, deepest.length), IPC_OK);
         block_free(deepest);
         block deeper = nested(33, innermost[i]);
-        assert_int_equal(ipc_msg_check(deeper.bytes, deeper.length), IPC_EBADMSG);
-        assert_string_equal(ipc_last_error(), "nested deeper than 32: offset 32 of 33 bytes");
+        assert_int_equal(ipc_msg_check(deeper.bytes, deeper.length), IPC_EDEPTH);
+        assert_string_equal(ipc_last_error(),
+                            "nested deeper than 32: offset 32 of 33 bytes; ipc_set_value_limits() allows more");
         block_free(deeper);
     }
     block scalar = nested(33, 0xc0);
@@ -190,9 +191,31 @@ static void test_codec_scan__the_number_of_values_has_a_limit(void **state)
     assert_int_equal(ipc_msg_check(most.bytes, most.length), IPC_OK);
     block_free(most);
     block over = flat(IPC__ELEMENTS);
-    assert_int_equal(ipc_msg_check(over.bytes, over.length), IPC_EBADMSG);
-    assert_says("more than 2^24 values in one: offset 0 of");
+    assert_int_equal(ipc_msg_check(over.bytes, over.length), IPC_EELEMENTS);
+    assert_says("of more values than 16777216: offset 0 of");
     block_free(over);
+}
+
+static void test_codec_scan__limits_are_the_programs(void **state)
+{
+    (void)state;
+    const ipc_value_limits wrong[] = {{0, 1}, {129, 1}, {1, 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(ipc_set_value_limits(&wrong[i]), IPC_EINVAL);
+    }
+    assert_int_equal(ipc_get_value_limits().max_depth, 32);
+    assert_int_equal(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 128, .max_elements = 130}), IPC_OK);
+    block deep = nested(128, 0x90);
+    assert_int_equal(ipc_msg_check(deep.bytes, deep.length), IPC_OK);
+    block_free(deep);
+    block deeper = nested(129, 0x90);
+    assert_int_equal(ipc_msg_check(deeper.bytes, deeper.length), IPC_EDEPTH);
+    block_free(deeper);
+    block more = flat(130);
+    assert_int_equal(ipc_msg_check(more.bytes, more.length), IPC_EELEMENTS);
+    block_free(more);
+    assert_int_equal(ipc_set_value_limits(NULL), IPC_OK);
+    assert_int_equal(ipc_get_value_limits().max_elements, 1 << 24);
 }
 
 static void test_codec_scan__a_key_is_a_scalar(void **state)
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_codec_scan__a_count_is_held_against_the_bytes_left),
         cmocka_unit_test(test_codec_scan__a_depth_of_32_is_the_deepest),
         cmocka_unit_test(test_codec_scan__the_number_of_values_has_a_limit),
+        cmocka_unit_test(test_codec_scan__limits_are_the_programs),
         cmocka_unit_test(test_codec_scan__a_key_is_a_scalar),
         cmocka_unit_test(test_codec_scan__text_is_strict_utf8),
         cmocka_unit_test(test_codec_scan__every_code_point_and_no_surrogate),

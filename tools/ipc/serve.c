@@ -1,17 +1,17 @@
 /*
  * ipc serve: a hub in the foreground.
- * Touches its limit of descriptors, standard output and standard error. The hub runs on the one thread.
+ * Touches its process (hub/process.h), standard output and standard error. The hub runs on the one thread.
  */
 #include "cli.h"
+#include "hub/process.h"
 #include "stop.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A control socket and a connection for each session, twice that while they come and go, and some for the hub. */
-enum { FDS_A_SESSION = 4, FDS_OF_HUB = 64 };
+enum { NAME_MOST = 255 };
 
 struct serve {
     const char *address;
@@ -39,32 +39,23 @@ static void ready(const char *address, void *arg)
 /* As many sessions as there can be descriptors for: a hub that runs out of them harms all. */
 static int fit_sessions(struct serve *serve)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return STATUS_GO_ON;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return STATUS_GO_ON;
-    }
-    rlim_t room = limit.rlim_cur > FDS_OF_HUB ? (limit.rlim_cur - FDS_OF_HUB) / FDS_A_SESSION : 0;
+    uint32_t room = ipc__process_fit_sessions();
     if (room >= serve->options.max_sessions) {
         return STATUS_GO_ON;
     }
     if (serve->sessions_given || room == 0) {
-        cli_say(
-            "%lu descriptors are enough for %lu sessions, not for %lu; raise the limit (ulimit -Hn) or ask for fewer",
-            (unsigned long)limit.rlim_cur, (unsigned long)room, (unsigned long)serve->options.max_sessions);
+        cli_say("%" PRIu64 " descriptors are enough for %" PRIu32 " sessions, not for %" PRIu32
+                "; raise the limit (ulimit -Hn) or ask for fewer",
+                ipc__process_descriptors(), room, serve->options.max_sessions);
         return STATUS_REFUSED;
     }
-    serve->options.max_sessions = (uint32_t)room;
+    serve->options.max_sessions = room;
     return STATUS_GO_ON;
 }
 
 /* ---- the command line ---- */
 
-enum { MAX_SESSIONS = 256, MAX_OBJECTS, MAX_MEMORY, MAX_MESSAGE, SESSION_TIMEOUT };
+enum { MAX_SESSIONS = 256, MAX_OBJECTS, MAX_MEMORY, MAX_MESSAGE, MAX_NAME, MAX_WAITING, SESSION_TIMEOUT };
 
 static const struct option longs[] = {
     {"address", required_argument, NULL, 'a'},
@@ -72,6 +63,8 @@ static const struct option longs[] = {
     {"max-objects", required_argument, NULL, MAX_OBJECTS},
     {"max-memory", required_argument, NULL, MAX_MEMORY},
     {"max-message", required_argument, NULL, MAX_MESSAGE},
+    {"max-name", required_argument, NULL, MAX_NAME},
+    {"max-waiting", required_argument, NULL, MAX_WAITING},
     {"session-timeout", required_argument, NULL, SESSION_TIMEOUT},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -87,11 +80,26 @@ static int read_timeout(struct serve *serve, const char *text)
     return status;
 }
 
+/* The limits that are 32 bits wide. */
+static int read_limit(const char *option, const char *text, uint32_t most, uint32_t *limit)
+{
+    uint64_t number = 0;
+    int status = cli_count(option, text, 1, most, &number);
+    *limit = (uint32_t)number;
+    return status;
+}
+
+static int read_message(const char *text, uint32_t *limit)
+{
+    uint64_t number = 0;
+    int status = cli_bytes("--max-message", text, UINT32_MAX, &number);
+    *limit = (uint32_t)number;
+    return status;
+}
+
 static int read_option(struct serve *serve, int option, const char *arg)
 {
     ipc_hub_options *options = &serve->options;
-    uint64_t number = 0;
-    int status;
     switch (option) {
     case 'a':
         serve->address = arg;
@@ -100,20 +108,18 @@ static int read_option(struct serve *serve, int option, const char *arg)
         serve->level = IPC_LOG_DEBUG;
         return STATUS_GO_ON;
     case MAX_SESSIONS:
-        status = cli_count("--max-sessions", arg, 1, UINT32_MAX, &number);
-        options->max_sessions = (uint32_t)number;
         serve->sessions_given = true;
-        return status;
+        return read_limit("--max-sessions", arg, UINT32_MAX, &options->max_sessions);
     case MAX_OBJECTS:
-        status = cli_count("--max-objects", arg, 1, UINT32_MAX, &number);
-        options->max_objects = (uint32_t)number;
-        return status;
+        return read_limit("--max-objects", arg, UINT32_MAX, &options->max_objects);
     case MAX_MEMORY:
         return cli_bytes("--max-memory", arg, INT64_MAX, &options->max_memory);
     case MAX_MESSAGE:
-        status = cli_bytes("--max-message", arg, UINT32_MAX, &number);
-        options->max_message = (uint32_t)number;
-        return status;
+        return read_message(arg, &options->max_message);
+    case MAX_NAME:
+        return read_limit("--max-name", arg, NAME_MOST, &options->max_name);
+    case MAX_WAITING:
+        return read_limit("--max-waiting", arg, UINT32_MAX, &options->max_waiting);
     case SESSION_TIMEOUT:
         return read_timeout(serve, arg);
     default:
@@ -146,6 +152,7 @@ static int serve_run(int argc, char **argv)
         return status;
     }
     umask(077);
+    ipc__process_keep_memory();
     ipc_set_log(log_line, &serve);
     ipc_err err = ipc_hub_run(serve.address, &serve.options, stop_fd(), ready, NULL);
     int result = err ? cli_fail(err, "cannot serve \"%s\"", serve.address) : STATUS_OK;
@@ -168,6 +175,8 @@ const command serve_command = {
              "      --max-objects N            objects at once (100000)\n"
              "      --max-memory BYTES         bytes of values held; past it puts are refused (4G)\n"
              "      --max-message BYTES        bytes of one value (256M)\n"
+             "      --max-name BYTES           bytes of an object's name (255, which is the most)\n"
+             "      --max-waiting N            calls of one session that wait at once (10000)\n"
              "      --session-timeout SECONDS  a remote session silent for so long is gone (10)\n"
              "  -v, --verbose                  log more\n"
              "  -h, --help                     show this text\n"

@@ -477,7 +477,7 @@ void ipc__conn_forked(ipc_conn *conn)
     }
     ipc__outbox_reset(&conn->out);
     conn->pending = NULL;
-    conn->driving = conn->thread_drives = conn->thread_parked = conn->kicked = false;
+    conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
     if (conn->state != IPC__CONN_CLOSED) {

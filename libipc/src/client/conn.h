@@ -90,6 +90,7 @@ struct ipc_conn {
     bool driving;
     bool thread_drives; /* it is the library's thread */
     bool thread_parked; /* it sleeps until told */
+    bool thread_ticks;  /* it sleeps, but looks up within a tick */
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;

@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 
 enum {
-    WINDOW_MAX = 4096,
+    WINDOW_MAX = 16384,
     WINDOW_BYTES = 4 * 1024 * 1024, /* untaken bytes worth of window */
     SLOW_US = 5000,                 /* a delivery that waited so long came too early */
     FAST_US = 2000,                 /* a window that is used up so fast may grow */
@@ -216,7 +216,7 @@ static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
     } else if (coarse > in->reported_at + IDLE_US) {
         report(handle, in->demand);
         ipc__conn_post(handle->conn);
-    } else if (!in->telling) {
+    } else if (!in->telling && !handle->conn->thread_ticks) { /* it looks up soon enough by itself */
         in->telling = true;
         handle->conn->active_at = ipc__now();
         ipc__conn_kick(handle->conn);

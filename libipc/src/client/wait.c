@@ -356,7 +356,9 @@ static void *thread_main(void *self)
             }
             uint64_t tick = now + TICK_US;
             conn->kicked = conn->busy; /* what gathers until the next look may wait for it, or not */
+            conn->thread_ticks = true;
             park(conn, due < tick ? due : tick);
+            conn->thread_ticks = false;
         } else if (conn->driving) {
             park(conn, due);
         } else {

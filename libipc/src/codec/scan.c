@@ -126,13 +126,13 @@ static const char *scan_enter(scan *s, const ipc_value *value)
 {
     if (s->depth == s->max_depth) {
         s->err = IPC_EDEPTH;
-        return "nested too deeply";
+        return "nested deeper than";
     }
     uint64_t inside = ipc__head_inside(value);
     s->nodes += inside;
     if (s->nodes > s->max_nodes) {
         s->err = IPC_EELEMENTS;
-        return "too many values in one";
+        return "of more values than";
     }
     s->levels[s->depth++] = (scan_level){.due = (uint32_t)inside, .map = value->kind == IPC_KIND_MAP};
     return NULL;
@@ -196,7 +196,7 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
         return IPC_OK;
     }
     if (s.err == IPC_EDEPTH || s.err == IPC_EELEMENTS) {
-        return ipc__fail(s.err, "%s: more than %u, at offset %zu of %zu bytes; ipc_set_value_limits() allows more",
+        return ipc__fail(s.err, "%s %u: offset %zu of %zu bytes; ipc_set_value_limits() allows more",
                          reason, s.err == IPC_EDEPTH ? s.max_depth : s.max_nodes, (size_t)(s.at - bytes), length);
     }
     return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, (size_t)(s.at - bytes), length);

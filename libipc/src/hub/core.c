@@ -24,6 +24,7 @@ void ipc__core_fini(ipc__core *core)
     ipc__registry_clear(core);
     ipc__timers_free(&core->timers);
     ipc__buf_free(&core->scratch);
+    ipc__slabs_free(&core->slabs);
 }
 
 /* ---- sessions ---- */

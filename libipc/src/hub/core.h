@@ -7,6 +7,7 @@
 #define IPC__CORE_H
 
 #include "hub/lane.h"
+#include "util/slab.h"
 #include "util/timer.h"
 #include "wire/envelope.h"
 
@@ -171,6 +172,7 @@ struct ipc__core {
     uint64_t started;  /* when */
     int64_t pid;       /* the hub's process */
     ipc__buf scratch;
+    ipc__slabs slabs; /* of small items */
 };
 
 enum { IPC__VALIDITY_US = 1000 * 1000 };

@@ -6,6 +6,18 @@
 
 #include <stdlib.h>
 
+#ifdef __SANITIZE_ADDRESS__
+enum { SLAB_MAX = 0 }; /* each item by itself: its ends are watched */
+#else
+enum { SLAB_MAX = IPC__SLAB_MAX };
+#endif
+
+static size_t item_size(const ipc__item *item)
+{
+    bool pointer = item->in_block || item->length < sizeof(void *);
+    return offsetof(ipc__item, bytes) + (pointer ? sizeof(void *) : item->length);
+}
+
 static uint64_t item_cost(const ipc__item *item)
 {
     return sizeof *item + item->length;
@@ -16,7 +28,8 @@ ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block)
     /* a block that holds more than the value would be kept, and read, from its beginning */
     bool in_block = value.length > IPC__INLINE_MAX && block->data == value.data;
     size_t tail = in_block || value.length < sizeof(void *) ? sizeof(void *) : value.length;
-    ipc__item *item = malloc(offsetof(ipc__item, bytes) + tail);
+    size_t size = offsetof(ipc__item, bytes) + tail;
+    ipc__item *item = size <= SLAB_MAX ? ipc__slab_alloc(&core->slabs, size) : malloc(size);
     if (!item) {
         return NULL;
     }
@@ -39,5 +52,10 @@ void ipc__item_free(ipc__core *core, ipc__item *item)
     if (item->in_block) {
         ipc__block_unref(item->bytes.block);
     }
-    free(item);
+    size_t size = item_size(item);
+    if (size <= SLAB_MAX) {
+        ipc__slab_free(&core->slabs, item, size);
+    } else {
+        free(item);
+    }
 }

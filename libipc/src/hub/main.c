@@ -3,15 +3,15 @@
  * Touches its process: it leaves the starter's session, terminal and descriptors behind. It tells the starter how it went by
  * one line on standard output: "ready ADDRESS" or "error CODE TEXT".
  */
+#include "hub/process.h"
+
 #include <fcntl.h>
 #include <getopt.h>
 #include <ipc/ipc.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,31 +67,12 @@ static int stop_signals(void)
     return signalfd(-1, &stop, SFD_CLOEXEC);
 }
 
-/*
- * Envelopes come and go all the time: their memory is kept for the next one, rather than given to the system and taken
- * again, page by page.
- */
-static void keep_memory(void)
+/* Every session needs descriptors here. One is let in whatever they are: the starter waits to hear of this hub. */
+static void fit_sessions(ipc_hub_options *options)
 {
-    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
-    mallopt(M_TOP_PAD, 1024 * 1024);
-}
-
-/* Every session needs descriptors here. */
-static void raise_limit(ipc_hub_options *options)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        /* a control socket and a connection each, twice that while they come and go, and some for the hub */
-        rlim_t room = limit.rlim_cur > 64 ? (limit.rlim_cur - 64) / 4 : 1;
-        options->max_sessions = room < options->max_sessions ? (uint32_t)room : options->max_sessions;
-    }
+    uint32_t room = ipc__process_fit_sessions();
+    room = room > 0 ? room : 1;
+    options->max_sessions = room < options->max_sessions ? room : options->max_sessions;
 }
 
 static int parse(int argc, char **argv, const char **address, ipc_hub_options *options)
@@ -155,8 +136,8 @@ int main(int argc, char **argv)
     }
     umask(077);
     open_log();
-    keep_memory();
-    raise_limit(&options);
+    ipc__process_keep_memory();
+    fit_sessions(&options);
     ipc_err err = ipc_hub_run(address, &options, stop_signals(), ready, NULL);
     if (err) {
         printf("error %d %s\n", (int)err, ipc_last_error());

@@ -184,6 +184,56 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
     return IPC_OK;
 }
 
+/* Whether the value may come in at all. */
+static ipc_err check_value(const ipc__core *core, ipc__bytes value)
+{
+    if (value.length > core->options.max_message) {
+        return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %u", value.length,
+                         core->options.max_message);
+    }
+    if (core->memory + value.length > core->options.max_memory) {
+        return ipc__fail(IPC_EMEMORY,
+                         "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
+                         "with a higher limit",
+                         (unsigned long long)core->memory, (unsigned long long)core->options.max_memory);
+    }
+    return IPC_OK;
+}
+
+/* The next operation as an item, if it is one more PUT of the same handle; else it is left for the core. */
+static ipc__item *next_of_run(const ipc__source *source, ipc__envelope *envelope)
+{
+    ipc__core *core = core_of(source->stream);
+    ipc_cursor before = envelope->at;
+    unsigned frame = envelope->next_frame;
+    ipc__head head;
+    ipc__bytes value;
+    ipc__block *block;
+    if (ipc__envelope_more(envelope) && ipc__envelope_next(envelope, &head) && head.op == IPC__OP_PUT && head.seq &&
+        head.handle == source->hold->id && head.fields == 1 && ipc__read_value(envelope, &value, &block) &&
+        check_value(core, value) == IPC_OK) {
+        ipc__item *item = ipc__item_new(core, value, block);
+        if (item) {
+            source->hold->session->acked += value.length;
+            return item;
+        }
+    }
+    envelope->at = before;
+    envelope->next_frame = frame;
+    return NULL;
+}
+
+/* Where nothing has to wait, a PUT brings in all that follow it: consumers are looked for once. */
+static void put_run(ipc__source *source, ipc__envelope *envelope)
+{
+    ipc__stream *stream = source->stream;
+    ipc__item *item;
+    while ((item = next_of_run(source, envelope))) {
+        own_item(stream, item);
+        ipc__stream_append(stream, item);
+    }
+}
+
 static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_t timeout_ms, ipc__item *item,
                         bool credit)
 {
@@ -202,24 +252,10 @@ static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_
     }
     if (stream->maxsize) {
         credits_grant(source);
+    } else if (request->op == IPC__OP_PUT && !stream->putters) {
+        put_run(source, request->envelope);
     }
     ipc__stream_pump(stream);
-    return IPC_OK;
-}
-
-/* Whether the value may come in at all. */
-static ipc_err check_value(const ipc__core *core, ipc__bytes value)
-{
-    if (value.length > core->options.max_message) {
-        return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %u", value.length,
-                         core->options.max_message);
-    }
-    if (core->memory + value.length > core->options.max_memory) {
-        return ipc__fail(IPC_EMEMORY,
-                         "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
-                         "with a higher limit",
-                         (unsigned long long)core->memory, (unsigned long long)core->options.max_memory);
-    }
     return IPC_OK;
 }
 

@@ -104,7 +104,7 @@ static void find_newest(ipc__sub *sub)
     }
 }
 
-/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken, the oldest first. */
+/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken. */
 static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
 {
     if (unsure) {
@@ -115,9 +115,6 @@ static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
         sub_drop(sub, item);
         if (unsure) {
             ipc__item_raise(item);
-            if (!sub->out) {
-                ipc__item_strike(item);
-            }
         }
         ipc__stream_return(sub->stream, item);
     }
@@ -285,6 +282,12 @@ static void serve(ipc__stream *stream)
         ipc__sub *sub = stream->ring;
         if (!demands(sub, now)) {
             ring_leave(sub);
+            continue;
+        }
+        if (!sub->ring_next && !sub->poll) { /* alone */
+            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready; wanted--) {
+                deliver(sub);
+            }
             continue;
         }
         deliver(sub);
@@ -521,6 +524,9 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
+    if (unsure && sub->out) {
+        ipc__item_strike(sub->out); /* it may have been taken, and be what the consumer died of */
+    }
     give_back(sub, 0, unsure);
     sub->stream = NULL;
     ipc__stream_pump(stream);

@@ -303,7 +303,7 @@ static void lane_deliver(void *self, uint32_t handle, const ipc__item *item)
     }
     msgpack_packer packer = ipc__packer(&peer->out.ops);
     ipc__write_op(&packer, IPC__OP_DELIVER, handle, item->seq, 2);
-    msgpack_pack_uint32(&packer, item->attempt);
+    ipc__write_number(&peer->out.ops, item->attempt);
     if (!ipc__write_value(&peer->out, ipc__item_bytes(item), ipc__item_block(item))) {
         peer->out.ops.failed = true; /* the flush fails, and the session with it: its items go back */
     }

@@ -25,14 +25,9 @@ void ipc__outbox_free(ipc__outbox *out)
     ipc__buf_free(&out->ops);
 }
 
-bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
+/* A value in a frame of its own. */
+bool ipc__write_frame(ipc__outbox *out, ipc__bytes value, ipc__block *block)
 {
-    msgpack_packer packer = ipc__packer(&out->ops);
-    if (value.length <= IPC__INLINE_MAX) {
-        msgpack_pack_bin(&packer, value.length);
-        msgpack_pack_bin_body(&packer, value.data, value.length);
-        return !out->ops.failed;
-    }
     if (out->ops.failed || !ipc__buf_reserve(&out->ops, 1)) {
         return false;
     }
@@ -40,10 +35,10 @@ bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
     if (!block) {
         return false;
     }
-    msgpack_pack_nil(&packer);
+    out->ops.data[out->ops.length++] = 0xc0; /* nil */
     out->frames[out->frame_count++] = block;
     out->frame_bytes += value.length;
-    return !out->ops.failed;
+    return true;
 }
 
 void ipc__envelope_free(ipc__envelope *envelope)
@@ -68,17 +63,14 @@ bool ipc__envelope_open(ipc__envelope *envelope, uint64_t *header, unsigned coun
     return true;
 }
 
-bool ipc__read_value(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block)
+/* A nil: the value is the message's next frame. */
+bool ipc__read_frame(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block)
 {
-    if (envelope->at.at < envelope->at.end && *envelope->at.at == 0xc0) {
-        if (envelope->next_frame >= envelope->frame_count) {
-            return false;
-        }
-        envelope->at.at++;
-        *block = envelope->frames[envelope->next_frame++];
-        *value = (ipc__bytes){(*block)->data, (*block)->length};
-        return true;
+    if (envelope->next_frame >= envelope->frame_count) {
+        return false;
     }
-    *block = envelope->frames[0];
-    return ipc__read_bin(&envelope->at, value) && value->length <= IPC__INLINE_MAX;
+    envelope->at.at++;
+    *block = envelope->frames[envelope->next_frame++];
+    *value = (ipc__bytes){(*block)->data, (*block)->length};
+    return true;
 }

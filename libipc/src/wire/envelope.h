@@ -9,6 +9,7 @@
 #include "util/buf.h"
 #include "wire/op.h"
 #include "wire/read.h"
+#include "wire/write.h"
 
 /* ---- writing ---- */
 
@@ -38,17 +39,32 @@ void ipc__outbox_free(ipc__outbox *out);
 /* "[op, handle, seq, " with count fields to follow. */
 static inline void ipc__write_op(msgpack_packer *packer, ipc__op op, uint32_t handle, uint64_t seq, unsigned fields)
 {
-    msgpack_pack_array(packer, 3 + fields);
-    msgpack_pack_uint8(packer, (uint8_t)op);
-    msgpack_pack_uint32(packer, handle);
-    msgpack_pack_uint64(packer, seq);
+    ipc__buf *ops = packer->data;
+    if (fields > 12 || !ipc__buf_reserve(ops, 2 + 2 * IPC__NUMBER_MAX)) {
+        msgpack_pack_array(packer, 3 + fields);
+        msgpack_pack_uint8(packer, (uint8_t)op);
+        msgpack_pack_uint32(packer, handle);
+        msgpack_pack_uint64(packer, seq);
+        return;
+    }
+    unsigned char *at = ops->data + ops->length;
+    at[0] = (unsigned char)(0x93 + fields);
+    at[1] = (unsigned char)op; /* all are below 128 */
+    at = ipc__number_at(at + 2, handle);
+    at = ipc__number_at(at, seq);
+    ops->length = (size_t)(at - ops->data);
 }
+
+bool ipc__write_frame(ipc__outbox *out, ipc__bytes value, ipc__block *block);
 
 /*
  * A value as an operation's field: inline, or as nil with a frame. The block, if there is one, is where the bytes live
  * and is referenced, not copied. False: out of memory; the caller takes the operation back.
  */
-bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block);
+static inline bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
+{
+    return value.length <= IPC__INLINE_MAX ? ipc__write_bin(&out->ops, value) : ipc__write_frame(out, value, block);
+}
 
 /* ---- reading ---- */
 
@@ -92,10 +108,19 @@ static inline bool ipc__envelope_next(ipc__envelope *envelope, ipc__head *head)
     return true;
 }
 
+bool ipc__read_frame(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block);
+
 /*
  * Read a value field. *block is the frame that it lives in: frames[0] for an inline one, else a frame of its own.
  * Borrowed from the envelope.
  */
-bool ipc__read_value(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block);
+static inline bool ipc__read_value(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block)
+{
+    if (envelope->at.at < envelope->at.end && *envelope->at.at == 0xc0) {
+        return ipc__read_frame(envelope, value, block);
+    }
+    *block = envelope->frames[0];
+    return ipc__read_bin(&envelope->at, value) && value->length <= IPC__INLINE_MAX;
+}
 
 #endif

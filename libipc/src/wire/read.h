@@ -5,9 +5,11 @@
 #ifndef IPC__READ_H
 #define IPC__READ_H
 
+#include <endian.h>
 #include <ipc/msg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes that belong to somebody else. */
 typedef struct ipc__bytes {
@@ -17,8 +19,18 @@ typedef struct ipc__bytes {
 
 static inline bool ipc__read_uint(ipc_cursor *cursor, uint64_t *out)
 {
-    if (cursor->at < cursor->end && *cursor->at < 0x80) {
-        *out = *cursor->at++;
+    const unsigned char *at = cursor->at;
+    if (at < cursor->end && *at < 0x80) {
+        *out = *at;
+        cursor->at++;
+        return true;
+    }
+    if (cursor->end - at > 8 && (*at & 0xfc) == 0xcc) { /* uint 8 to 64, anywhere but at the very end */
+        unsigned width = 1U << (*at & 0x03);
+        uint64_t number;
+        memcpy(&number, at + 1, sizeof number);
+        *out = be64toh(number) >> (64 - 8 * width);
+        cursor->at += 1 + width;
         return true;
     }
     ipc_value value;
@@ -48,6 +60,10 @@ static inline bool ipc__read_u32(ipc_cursor *cursor, uint32_t *out)
 
 static inline bool ipc__read_int(ipc_cursor *cursor, int64_t *out)
 {
+    if (cursor->at < cursor->end && (*cursor->at < 0x80 || *cursor->at >= 0xe0)) {
+        *out = (int8_t)*cursor->at++;
+        return true;
+    }
     ipc_value value;
     if (ipc_cursor_next(cursor, &value) != IPC_OK || value.kind != IPC_KIND_INT) {
         return false;
