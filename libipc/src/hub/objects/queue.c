@@ -152,7 +152,10 @@ static bool queue_keeps(ipc__stream *stream, ipc__item *item)
     }
     if (queue->discarding) {
         ipc__item_free(queue->base.core, item);
-    } else if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
+        count_down(queue);
+        return false; /* whoever it was with is told that it is void, and only then of the end */
+    }
+    if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
         return true;
     }
     count_down(queue);
