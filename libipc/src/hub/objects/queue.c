@@ -153,9 +153,15 @@ static bool bury(struct queue *queue, ipc__item *item)
 static bool queue_keeps(ipc__stream *stream, ipc__item *item)
 {
     struct queue *queue = queue_of_stream(stream);
+    if (queue->base.deleting) {
+        return true; /* and goes with the queue */
+    }
     if (queue->discarding) {
         ipc__item_free(queue->base.core, item);
-    } else if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
+        count_down(queue);
+        return false; /* whoever it was with is told that it is void, and only then of the end */
+    }
+    if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
         return true;
     }
     count_down(queue);
