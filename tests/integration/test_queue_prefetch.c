@@ -24,7 +24,7 @@ static user greedy_consumer(const place *where)
     return self;
 }
 
-/* Every number from first to last once. One that comes behind a higher one says that it is no first delivery. */
+/* Every number from first to last once. One that comes behind a higher one says so. */
 static void expect_all(ipc_queue *queue, int64_t first, int64_t last, int64_t timeout_ms)
 {
     bool seen[ITEMS + 1] = {false};
@@ -35,7 +35,8 @@ static void expect_all(ipc_queue *queue, int64_t first, int64_t last, int64_t ti
         int64_t number = number_of(item);
         CHECK(number >= first && number <= last && !seen[number]);
         seen[number] = true;
-        CHECK_INT(ipc_msg_attempt(item), number > highest ? 1 : 2);
+        CHECK_INT(ipc_msg_attempt(item), 1);
+        CHECK_INT(ipc_msg_late(item), number < highest);
         highest = number > highest ? number : highest;
         ipc_msg_free(item);
     }

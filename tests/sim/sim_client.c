@@ -103,9 +103,9 @@ bool sim_client_take(sim_peer *peer, uint32_t handle)
     sim_say(peer->sim, "client %u takes item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, delivery.item,
             delivery.attempt, handle, delivery.position);
     sim_model_truly_taken(peer, delivery.item, delivery.attempt);
-    if (delivery.attempt == 1) {
+    if (delivery.attempt == 1 && !delivery.late) {
         if (delivery.seq <= self->newest) {
-            sim_fail(peer->sim, "client %u took item number %" PRIu64 " at attempt 1 behind number %" PRIu64,
+            sim_fail(peer->sim, "client %u took item number %" PRIu64 " for the first time behind number %" PRIu64,
                      peer->number, delivery.seq, self->newest);
         }
         self->newest = delivery.seq;
@@ -170,6 +170,10 @@ static void on_deliver(const arrival *in)
     if (!ipc__read_value(in->envelope, &value, &block)) {
         sim_fail(in->peer->sim, "a delivery without a value");
     }
+    bool late = false;
+    if (in->head.fields == 3 && !ipc__read_bool(&in->envelope->at, &late)) {
+        sim_fail(in->peer->sim, "a delivery that is late or not, nobody knows");
+    }
     if (self->phase != SIM_OPENED) {
         return;
     }
@@ -180,6 +184,7 @@ static void on_deliver(const arrival *in)
         .seq = in->head.seq,
         .item = sim_value_read(in->peer->sim, value),
         .attempt = attempt,
+        .late = late,
         .valid_until = in->stamp + validity,
     };
     if (!self->dropping && !self->deleted) {

@@ -22,6 +22,7 @@ typedef struct sim_delivery {
     uint64_t seq;
     uint64_t item; /* from the value */
     uint32_t attempt;
+    bool late;
     uint64_t valid_until;
 } sim_delivery;
 
@@ -44,7 +45,7 @@ typedef struct sim_handle {
     unsigned dropping; /* RECALLEDs with something given back whose REVOKE has not come */
     uint64_t position;
     uint64_t taken;
-    uint64_t newest; /* the highest number of an item that it took at attempt 1 */
+    uint64_t newest; /* the highest number of an item that it took at attempt 1, and not late */
     uint64_t window;
     uint64_t demand_until;
     sim_deliveries untaken;

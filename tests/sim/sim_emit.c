@@ -479,8 +479,9 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
         sim_fail(sim, "session %u, handle %u: a delivery of item %" PRIu64 ", which is not there to be had (state %d)",
                  peer->number, handle, item->id, item->state);
     }
-    /* Behind a younger item it must not look like a first delivery, or the order of those would not hold. */
-    item->attempt += item->attempt == 1 && core->seq <= sim_newest(hold);
+    if (core->late != (core->seq < sim_newest(hold))) {
+        sim_fail(sim, "item %" PRIu64 " comes %s: it says the opposite", item->id, core->late ? "in order" : "late");
+    }
     if (core->attempt != item->attempt || (item->seq && item->seq != core->seq) ||
         core->position != hold->position + 1) {
         sim_fail(sim,

@@ -149,10 +149,12 @@ static void give_back(ipc__handle *handle, uint32_t keep)
 bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__head *head, uint64_t now_us)
 {
     uint32_t attempt;
+    bool late = false;
     ipc__bytes value;
     ipc__block *block;
-    if (head->fields != 2 || !ipc__read_u32(&envelope->at, &attempt) || !ipc__read_value(envelope, &value, &block) ||
-        value.length > UINT32_MAX) {
+    if (head->fields < 2 || head->fields > 3 || !ipc__read_u32(&envelope->at, &attempt) ||
+        !ipc__read_value(envelope, &value, &block) || value.length > UINT32_MAX ||
+        (head->fields == 3 && !ipc__read_bool(&envelope->at, &late))) {
         return false;
     }
     if (!handle) {
@@ -173,6 +175,7 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         .data = value.data,
         .length = (uint32_t)value.length,
         .attempt = attempt,
+        .late = late,
         .seq = head->seq,
         .position = in->received,
         .valid_until =
@@ -302,6 +305,7 @@ static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc
     msg->seq = entry->seq;
     msg->position = entry->position;
     msg->attempt = entry->attempt;
+    msg->late = entry->late;
     msg->generation = handle->generation;
     in->taken = entry->position;
     in->last_get = coarse;

@@ -256,11 +256,8 @@ static void deliver(ipc__sub *sub)
     ipc__item *item = stream->ready;
     DL_DELETE(stream->ready, item);
     stream->ready_count--;
-    if (item->seq > sub->newest) {
-        sub->newest = item->seq;
-    } else if (item->attempt == 1) {
-        ipc__item_raise(item); /* behind a younger one: it must not look like a first delivery */
-    }
+    item->late = item->seq < sub->newest;
+    sub->newest = item->late ? sub->newest : item->seq;
     item->position = ++sub->position;
     DL_APPEND(sub->out, item);
     sub->out_count++;
@@ -324,7 +321,7 @@ static bool hurry_polls(ipc__stream *stream)
     if (stream->pollers && giver) {
         /* From who asks for more, half of the newest; from who has stopped asking, all: in order, and at once. */
         bool asks = giver->window && giver->demand_until > core_of(stream)->now;
-        recall(giver, asks ? (giver->out_count + 1) / 2 : giver->out_count);
+        recall(giver, asks && giver->out_count > 1 ? giver->out_count / 2 : giver->out_count);
     }
     return stream->untaken != before;
 }
