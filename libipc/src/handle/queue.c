@@ -43,14 +43,21 @@ static void lease_drop(ipc_queue *queue, struct lease *lease)
     free(lease);
 }
 
+static void leases_drop(ipc_queue *queue)
+{
+    while (queue->leases) {
+        lease_drop(queue, queue->leases);
+    }
+}
+
+/* The session is over, and its leases with it. */
 static void leases_clear(ipc__handle *base)
 {
     ipc_queue *queue = (ipc_queue *)base;
-    bool lost = base->conn->state == IPC__CONN_LOST; /* and not a forked child's, who took nothing */
-    while (queue->leases) {
-        lease_drop(queue, queue->leases);
-        queue->revoked += lost;
+    if (base->conn->state == IPC__CONN_LOST) { /* and not a forked child's, who took nothing */
+        queue->revoked += HASH_COUNT(queue->by_seq);
     }
+    leases_drop(queue);
 }
 
 /* ---- opening ---- */
@@ -540,7 +547,7 @@ void ipc_queue_free(ipc_queue *queue)
 {
     if (queue) {
         ipc__handle_fini(&queue->base);
-        leases_clear(&queue->base);
+        leases_drop(queue); /* the connection may be gone by now */
         free(queue);
     }
 }

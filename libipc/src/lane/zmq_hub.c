@@ -54,6 +54,7 @@ static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint3
 {
     set_int(hub->router, ZMQ_LINGER, LINGER_MS);
     set_int(hub->router, ZMQ_SNDHWM, 0);
+    set_int(hub->router, ZMQ_SNDBUF, 1024 * 1024);
     set_int(hub->router, ZMQ_RCVHWM, 0);
     set_int(hub->router, ZMQ_ROUTER_MANDATORY, 1);
     set_int(hub->router, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
