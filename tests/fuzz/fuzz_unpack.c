@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(msg != NULL, "there is memory");
     ipc_err first = unpack(msg, &self);
     require(!checked || first == checked, "what is no value is refused as such");
-    require(checked || first == IPC_OK || first == IPC_EFORMAT, "a value fits its format, or does not");
+    require(checked || first == IPC_OK || first == IPC_EFORMAT, "a value is only refused for its form");
     for (int again = 0; again < 2; again++) { /* with texts that are copied, and with copies that are there */
         if (first == IPC_OK) {
             check_outs(&self, in.at, in.left);

@@ -232,12 +232,12 @@ static void on_end(const arrival *in)
     if (self->phase != SIM_OPENED || in->peer->client.leaving) {
         return;
     }
-    if (code == IPC_EEOF) {
+    if (code == IPC_EEOF || code == IPC_ESHUTDOWN) {
         look_at_ring(in->peer, in->head.handle);
         if (self->untaken.count) {
-            sim_fail(in->peer->sim, "the end of file came before everything was read");
+            sim_fail(in->peer->sim, "the end came before everything was taken");
         }
-        self->ended = true;
+        self->ended = self->ended || code == IPC_EEOF;
     } else {
         self->deleted = true;
         self->untaken.count = 0;
@@ -250,6 +250,15 @@ static void on_credit(const arrival *in)
     number(in);
     in->handle->credits = sim_client_credits(in->peer, in->head.handle) + credits;
     in->handle->credits_until = in->stamp + in->peer->sim->core.validity;
+}
+
+static void on_shut(const arrival *in)
+{
+    if (number(in) || number(in)) {
+        sim_fail(in->peer->sim, "SHUT came with numbers that mean nothing");
+    }
+    in->handle->shut = true;
+    in->handle->credits = 0;
 }
 
 static void on_uncredit(const arrival *in)
@@ -276,6 +285,7 @@ static void read_options(const arrival *in)
     if (!ipc__option_uint(options, "maxsize", &maxsize, &present) ||
         !ipc__option_uint(options, "end", &end, &present) ||
         !ipc__option_bool(options, "joinable", &self->joinable, &present) ||
+        !ipc__option_bool(options, "shut", &self->shut, &present) ||
         !ipc__option_bool(options, "simplex", &simplex, &present)) {
         sim_fail(in->peer->sim, "OPEN was answered with broken options");
     }
@@ -367,6 +377,9 @@ static void on_operation(const arrival *in)
         break;
     case IPC__OP_UNCREDIT:
         on_uncredit(in);
+        break;
+    case IPC__OP_SHUT:
+        on_shut(in);
         break;
     case IPC__OP_FAIL:
         break;

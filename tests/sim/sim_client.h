@@ -37,6 +37,7 @@ typedef struct sim_handle {
     bool pipe, joinable, bounded;
     bool receives, sends;
     bool ended;   /* the end of file was met */
+    bool shut;    /* so the hub said, of a queue: it takes no puts */
     bool deleted; /* so the hub said */
     unsigned polls;
     unsigned put_waits;
@@ -96,6 +97,11 @@ typedef struct sim_options {
     bool has_joinable, joinable;
     bool has_maxsize;
     uint64_t maxsize;
+    bool has_redeliver;
+    uint64_t redeliver;
+    bool has_max_deliveries;
+    uint64_t max_deliveries;
+    const char *dead_letter; /* NULL: not said */
     bool has_end;
     uint64_t end;
     bool has_simplex, simplex;
@@ -114,9 +120,11 @@ void sim_send_uncredited(sim_peer *peer, uint32_t handle, uint64_t credits);
 void sim_send_settle(sim_peer *peer, ipc__op op, uint32_t handle, size_t held);
 void sim_send_join(sim_peer *peer, uint32_t handle, int64_t timeout_ms);
 void sim_send_cancel(sim_peer *peer, uint64_t target);
+void sim_send_shutdown(sim_peer *peer, uint32_t handle, bool immediate);
+void sim_send_info(sim_peer *peer, const char *name);
 void sim_send_unlink(sim_peer *peer, const char *name);
 void sim_send_close(sim_peer *peer, uint32_t handle);
-void sim_send_bye(sim_peer *peer);
+void sim_send_bye(sim_peer *peer);                     /* with or without a word on whether it failed */
 void sim_send_broken(sim_peer *peer, uint32_t handle); /* something that the protocol forbids */
 
 #endif

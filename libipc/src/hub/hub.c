@@ -4,6 +4,7 @@
  */
 #include "hub/hub.h"
 
+#include "hub/lock.h"
 #include "hub/loop.h"
 #include "util/error.h"
 #include "wire/op.h"
@@ -189,10 +190,12 @@ bool ipc__hub_adopt(const char *address, int control)
 void ipc__hub_before_fork(void)
 {
     pthread_mutex_lock(&list_lock);
+    ipc__locks_before_fork();
 }
 
 void ipc__hub_after_fork(bool child)
 {
+    ipc__locks_after_fork(child);
     if (child) {
         ipc_hub *hub;
         ipc_hub *next;

@@ -454,8 +454,11 @@ void ipc__stream_discard(ipc__stream *stream)
     ipc__sub *sub;
     DL_FOREACH(stream->subs, sub)
     {
-        if (sub->out && ipc__hold_alive(sub->hold)) {
-            learn_taken(sub);
+        if (!ipc__hold_alive(sub->hold)) {
+            continue;
+        }
+        learn_taken(sub);
+        if (sub->out) {
             take_back(sub, false);
         }
     }
