@@ -25,10 +25,10 @@ static void pack_text(msgpack_packer *packer, const char *text)
 
 static const char *const names[] = {"a", "b", "c", ""};
 
-/* What is done with what comes back: a map's pairs, if the input wants any. Their number comes first. */
+/* What is done with what comes back: how many pairs of the options' map that makes; and these. */
 static unsigned count_redelivery(uint8_t drawn)
 {
-    return !!(drawn & 3) + !!(drawn & 12) + !!(drawn & 48);
+    return (drawn & 3 ? 1U : 0) + (drawn & 12 ? 1U : 0) + (drawn & 48 ? 1U : 0);
 }
 
 static void say_redelivery(msgpack_packer *packer, uint8_t drawn)
