@@ -218,6 +218,8 @@ class JoinableQueue(Queue):
     ) -> None:
         if dead_letter is not None and not isinstance(dead_letter, str):
             raise TypeError(f"dead_letter is a queue's name, a str, not a {type(dead_letter).__name__}")
+        if dead_letter == "":
+            raise ValueError("dead_letter is a queue's name, or None; an empty text is neither")
         if dead_letter is not None and max_deliveries == 0:
             raise ValueError("dead_letter is for what came back max_deliveries times; give max_deliveries=... too")
         options = _redeliver_number(redeliver), _check_max_deliveries(max_deliveries), dead_letter
