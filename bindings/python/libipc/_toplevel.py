@@ -43,8 +43,7 @@ def attach(ticket: object, *, conn: _conn.Conn | None = None) -> _queue.Queue | 
         handle = _pipe.Connection._attach(conn, ticket)
     else:
         handle = _queue.Queue._attach(conn, ticket, _queue.JoinableQueue)
-    handle._conn = conn
-    return handle
+    return _queue.opened(handle, conn)
 
 
 class ValueLimits(namedtuple("ValueLimits", ("max_depth", "max_elements"))):
