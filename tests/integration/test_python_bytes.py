@@ -64,7 +64,15 @@ def test_bytes__whatever_shows_its_memory(pipe, kind):
 
 @pytest.mark.parametrize(
     "args, sent",
-    [((0,), b"abcdef"), ((2,), b"cdef"), ((6,), b""), ((2, 3), b"cde"), ((2, 0), b""), ((2, 4), b"cdef"), ((1, None), b"bcdef")],
+    [
+        ((0,), b"abcdef"),
+        ((2,), b"cdef"),
+        ((6,), b""),
+        ((2, 3), b"cde"),
+        ((2, 0), b""),
+        ((2, 4), b"cdef"),
+        ((1, None), b"bcdef"),
+    ],
 )
 def test_bytes__a_part(pipe, args, sent):
     a, b = pipe

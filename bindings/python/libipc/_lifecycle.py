@@ -4,9 +4,9 @@ Return from the main program and sys.exit(), with whatever status, are clean: th
 in exit(), where the C library closes its sessions by itself. Before that, daemon threads are called out of the library:
 Python would end them in the midst of a call. An exception that nobody caught, KeyboardInterrupt included, is a failure.
 
-Children of multiprocessing that were forked end in os._exit(): there it is a finalizer of multiprocessing's, made anew in
-every child. Spawned ones end in sys.exit(), whatever happened; what did is seen by a finalizer too. A child of a bare
-os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
+Children of multiprocessing that were forked end in os._exit(): there it is a finalizer of multiprocessing's, made anew
+in every child. Spawned ones end in sys.exit(), whatever happened; what did is seen by a finalizer too. A child of a
+bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
 """
 
 from __future__ import annotations
