@@ -20,6 +20,7 @@ enum {
     SIM_SESSIONS_MAX = 64, /* that ever live in one run */
     SIM_PINS = 8,          /* pins that are remembered */
     SIM_PIN_SIZE = 8,
+    SIM_BATCH_MAX = 16, /* puts of one envelope */
     SIM_NO_TEXT = 0xff, /* a byte that is in no text: names with it are none */
 };
 

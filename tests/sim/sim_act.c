@@ -238,7 +238,9 @@ static void put(sim_peer *peer, uint32_t handle)
     if (sim->core.memory > MEMORY_MAX || (self->shut && sim_percent(sim, 70))) {
         return;
     }
-    if (self->pipe || (self->bounded ? sim_client_credits(peer, handle) > 0 : sim_percent(sim, 95))) {
+    /* Without a credit now and then: it has expired on its way. */
+    bool credit = sim_client_credits(peer, handle) > 0 || sim_percent(sim, 3);
+    if (self->pipe || (self->bounded ? credit : sim_percent(sim, 95))) {
         sim_send_put(peer, handle);
     } else if (self->put_waits < SIM_PUT_WAITS_MAX) {
         sim_send_put_wait(peer, handle, some_timeout(sim));
@@ -255,10 +257,17 @@ static void act_put(sim_peer *peer)
 
 static void act_put_burst(sim_peer *peer)
 {
+    sim_world *sim = peer->sim;
+    /* Where memory is short, the model could not tell what is refused inside an envelope. */
+    bool plenty = sim->core.options.max_memory > 2 * MEMORY_MAX;
+    peer->client.batching = plenty && sim_percent(sim, 50);
     uint32_t handle = choose(peer, may_put);
-    for (unsigned i = 2 + sim_below(peer->sim, 8); handle && i > 0; i--) {
+    for (unsigned i = 2 + sim_below(sim, 8); handle && i > 0; i--) {
         put(peer, handle);
+        handle = sim_percent(sim, 10) ? choose(peer, may_put) : handle;
     }
+    peer->client.batching = false;
+    sim_net_send(peer);
 }
 
 /* ---- getting ---- */

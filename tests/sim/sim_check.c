@@ -432,6 +432,51 @@ static void check_pins(sim_world *sim)
     }
 }
 
+/* A stream's timers that run: of its own, of consumers and of producers. */
+static size_t count_stream_timers(const ipc__stream *core)
+{
+    size_t count = ipc__timer_armed(&core->rebalance);
+    const ipc__sub *sub;
+    const ipc__source *source;
+    DL_FOREACH(core->subs, sub)
+    {
+        count += ipc__timer_armed(&sub->validity);
+    }
+    DL_FOREACH(core->sources, source)
+    {
+        count += ipc__timer_armed(&source->expiry);
+    }
+    return count;
+}
+
+/* Every timer that runs belongs to something that is there. */
+static void check_timers(sim_world *sim)
+{
+    size_t count = 0;
+    const ipc__session *session;
+    DL_FOREACH(sim->core.sessions, session)
+    {
+        const ipc__call *call;
+        DL_FOREACH2(session->calls, call, session_next)
+        {
+            count += ipc__timer_armed(&call->timer);
+        }
+    }
+    const sim_object *object;
+    DL_FOREACH(sim->model.objects, object)
+    {
+        for (int end = 0; end <= (int)object->pipe; end++) {
+            count += count_stream_timers(sim_peek_stream(object->core, end));
+        }
+    }
+    for (const ipc__pin *pin = sim->core.pins; pin; pin = pin->hh.next) {
+        count += ipc__timer_armed(&pin->expiry);
+    }
+    if (count != sim->core.timers.count) {
+        sim_fail(sim, "%zu timers run, and %zu of them belong to something", sim->core.timers.count, count);
+    }
+}
+
 void sim_check(sim_world *sim)
 {
     sim_model_left(sim);
@@ -440,6 +485,7 @@ void sim_check(sim_world *sim)
     check_counts(sim);
     check_deadlines(sim);
     check_pins(sim);
+    check_timers(sim);
 }
 
 /* ---- when everybody answers ---- */
@@ -475,6 +521,9 @@ void sim_check_prompt(sim_world *sim)
 
 static void check_quiet_stream(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
 {
+    if (count_stream_timers(core)) {
+        sim_fail(sim, "a timer of a stream runs, and nothing can come of it");
+    }
     if (stream->counts[SIM_OUT]) {
         sim_fail(sim, "%" PRIu64 " deliveries are out, and nobody takes them or gives them back",
                  stream->counts[SIM_OUT]);

@@ -67,6 +67,7 @@ typedef struct sim_client {
     uint64_t ahead; /* how far its clock is before the hub's */
     uint64_t acked;
     uint64_t sent;     /* put bytes */
+    bool batching;     /* what it puts is gathered, for one envelope */
     bool leaving;      /* it has sent its last: a BYE, or something that breaks the protocol */
     bool broken;       /* ... the latter */
     bool trusts_rings; /* on the immediate lane it takes what is ready, however old */
@@ -113,7 +114,7 @@ void sim_open_name(sim_peer *peer, uint32_t handle, bool pipe, unsigned mode, co
 void sim_open_pin(sim_peer *peer, uint32_t handle, bool pipe, const unsigned char *pin);
 void sim_open_sibling(sim_peer *peer, uint32_t handle, uint32_t sibling, const sim_options *options);
 void sim_send_plain(sim_peer *peer, ipc__op op, uint32_t handle); /* a request without fields */
-void sim_send_put(sim_peer *peer, uint32_t handle);
+void sim_send_put(sim_peer *peer, uint32_t handle);               /* or, while it is batching, gather it */
 void sim_send_put_wait(sim_peer *peer, uint32_t handle, int64_t timeout_ms);
 void sim_send_flow(sim_peer *peer, uint32_t handle, uint64_t window, int64_t wait_ms);
 void sim_send_back(sim_peer *peer, uint32_t handle, size_t count); /* the newest; 0: none */

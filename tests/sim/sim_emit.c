@@ -272,13 +272,16 @@ static void on_reply(emission *out)
 
 static void on_fail(emission *out)
 {
+    sim_world *sim = out->sim;
+    sim_model *model = &sim->model;
     int64_t code = signed_number(out);
-    const ipc__head *head = &out->sim->model.now.head;
-    if (out->peer != out->sim->model.now.peer || out->head.seq != head->seq || code != out->sim->model.now.fail) {
-        sim_fail(out->sim, "operation %" PRIu64 " of session %u was refused with %" PRId64 ", not %d", out->head.seq,
-                 out->peer->number, code, out->sim->model.now.fail);
+    bool due = out->peer == model->now.peer && model->now.fail_count && model->now.fails[0].seq == out->head.seq;
+    if (!due || model->now.fails[0].code != code) {
+        sim_fail(sim, "operation %" PRIu64 " of session %u was refused with %" PRId64 ", not %d", out->head.seq,
+                 out->peer->number, code, due ? model->now.fails[0].code : IPC_OK);
     }
-    out->sim->model.now.fail = IPC_OK;
+    model->now.fail_count--;
+    memmove(model->now.fails, model->now.fails + 1, model->now.fail_count * sizeof model->now.fails[0]);
 }
 
 static void on_end(emission *out)

@@ -177,7 +177,9 @@ static void enter_put(const sim_entry *in)
     } else if (waits) {
         sim_entry_decide(in, err);
     } else {
-        in->sim->model.now.fail = err;
+        sim_model *model = &in->sim->model;
+        model->now.fails[model->now.fail_count].seq = in->head.seq;
+        model->now.fails[model->now.fail_count++].code = err;
     }
 }
 
@@ -383,20 +385,17 @@ static void enter(const sim_entry *in)
     }
 }
 
-void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
+static void enter_one(sim_peer *peer, ipc__envelope *envelope)
 {
     sim_world *sim = peer->sim;
-    sim_entry in = {.sim = sim, .peer = peer, .envelope = &envelope};
-    if (!ipc__envelope_next(&envelope, &in.head)) {
+    sim_entry in = {.sim = sim, .peer = peer, .envelope = envelope};
+    if (!ipc__envelope_next(envelope, &in.head)) {
         sim_fail(sim, "the simulator's client broke the protocol");
     }
     sim_say(sim, "hub < %u: %s handle %u seq %" PRIu64, peer->number, sim_op_name(in.head.op), in.head.handle,
             in.head.seq);
     in.hold = in.head.handle < SIM_HANDLES ? peer->mirror.holds[in.head.handle] : NULL;
-    sim->model.now.peer = peer;
     sim->model.now.head = in.head;
-    sim->model.now.fail = IPC_OK;
-    sim->model.now.first = 0;
     if (ipc__op_is_request(in.head.op)) {
         in.request = calloc(1, sizeof *in.request);
         if (!in.request) {
@@ -415,6 +414,21 @@ void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
         DL_APPEND(sim->model.requests, in.request);
     }
     enter(&in);
+}
+
+void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
+{
+    peer->sim->model.now.peer = peer;
+    peer->sim->model.now.fail_count = 0;
+    peer->sim->model.now.first = 0;
+    while (ipc__envelope_more(&envelope)) {
+        ipc_cursor next = envelope.at;
+        if (ipc_cursor_skip(&next)) {
+            sim_fail(peer->sim, "the simulator's client sent broken operations");
+        }
+        enter_one(peer, &envelope);
+        envelope.at.at = next.at; /* over fields that nobody reads */
+    }
 }
 
 /* ---- afterwards ---- */
@@ -445,9 +459,9 @@ void sim_model_left(sim_world *sim)
                      request->peer->number, sim_op_name(request->op), request->code);
         }
     }
-    if (model->now.fail || model->now.first) {
-        sim_fail(sim, "%s of session %u was not followed by its FAIL %d or REVOKE %" PRIu64,
-                 sim_op_name(model->now.head.op), model->now.peer->number, model->now.fail, model->now.first);
+    if (model->now.fail_count || model->now.first) {
+        sim_fail(sim, "%s of session %u was not followed by %u FAILs or by REVOKE %" PRIu64,
+                 sim_op_name(model->now.head.op), model->now.peer->number, model->now.fail_count, model->now.first);
     }
     sim_object *object;
     sim_object *next;

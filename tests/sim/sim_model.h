@@ -138,7 +138,11 @@ typedef struct sim_model {
     struct {
         sim_peer *peer; /* whose operation is processed; NULL: none */
         ipc__head head;
-        ipc_err fail;        /* the FAIL that is due; IPC_OK: none */
+        struct {
+            uint64_t seq;
+            ipc_err code;
+        } fails[SIM_BATCH_MAX]; /* FAILs that are due, in this order */
+        unsigned fail_count;
         uint64_t first;      /* a RECALLED's: a REVOKE is due; 0: none */
         sim_object *opening; /* what an OPEN is for; NULL: a new one */
         sim_object fresh;    /* ... of this kind */

@@ -38,7 +38,7 @@ static void post(sim_world *sim, sim_message **queue, ipc__outbox *out, const ui
 
 void sim_net_send(sim_peer *peer)
 {
-    if (peer->client.leaving) {
+    if (peer->client.leaving || ipc__outbox_empty(&peer->client.out)) {
         ipc__outbox_reset(&peer->client.out);
         return;
     }

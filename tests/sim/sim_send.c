@@ -139,7 +139,9 @@ void sim_send_put(sim_peer *peer, uint32_t handle)
     self->credits -= self->credits > 0;
     op_begin(peer, IPC__OP_PUT, handle, 1);
     pack_new_value(peer);
-    sim_net_send(peer);
+    if (!peer->client.batching) {
+        sim_net_send(peer);
+    }
 }
 
 void sim_send_put_wait(sim_peer *peer, uint32_t handle, int64_t timeout_ms)

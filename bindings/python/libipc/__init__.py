@@ -34,7 +34,7 @@ def __getattr__(name: str) -> type[Error]:  # noqa: F405
     return _errors.late_class(name)
 
 
-__all__ = [
+__all__ = [  # noqa: F405  (BufferTooShort comes by __getattr__)
     "BufferTooShort",
     "Conn",
     "Connection",

@@ -146,7 +146,7 @@ _waiters: dict[tuple[asyncio.AbstractEventLoop, int], _Waiters] = {}
 
 
 def _take(handle, here: Callable[[], object], waiters: _Waiters | None) -> object:
-    """What is here; Empty. Between taking and returning to the task nothing is awaited: a cancel cannot come between."""
+    """What is here; Empty. From taking to returning to the task nothing is awaited: no cancel can come between."""
     try:
         return here()
     except HubLost as error:

@@ -4,8 +4,9 @@ Return from the main program and sys.exit(), with whatever status, are clean: th
 in exit(), where the C library closes its sessions by itself. Before that, daemon threads are called out of the library:
 Python would end them in the midst of a call. An exception that nobody caught, KeyboardInterrupt included, is a failure.
 
-Children of multiprocessing end in os._exit(): there it is a finalizer of multiprocessing's, made anew in every child. A
-child of a bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
+Children of multiprocessing that were forked end in os._exit(): there it is a finalizer of multiprocessing's, made anew
+in every child. Spawned ones end in sys.exit(), whatever happened; what did is seen by a finalizer too. A child of a
+bare os.fork() that ends in os._exit() has crashed, as far as the hub is concerned.
 """
 
 from __future__ import annotations
@@ -55,16 +56,23 @@ def _end() -> None:
     _conn.close_all()
 
 
+def _end_if_failed() -> None:
+    """A spawned child's finalizer; in the main program no exception is on its way any more."""
+    if _conn.is_failure(sys.exc_info()[0]):
+        _end()
+
+
 def _in_child(_self: object) -> None:
     sys.modules["multiprocessing.util"].Finalize(None, _end, exitpriority=_LAST)
 
 
 def _watch() -> None:
-    """Have multiprocessing call _in_child() in its children; it is not imported only for that."""
+    """Have multiprocessing tell of its children's ends; it is not imported only for that."""
     global _watching
     util = sys.modules.get("multiprocessing.util")
     if not _watching and util is not None and hasattr(util, "register_after_fork"):
         util.register_after_fork(_in_child, _in_child)
+        util.Finalize(None, _end_if_failed, exitpriority=_LAST)
         _watching = True
 
 

@@ -117,5 +117,5 @@ def Pipe(
     else:
         ends = (Connection(conn, name, mode_number, _ENDS[end], not duplex),)
     for each in ends:
-        each._conn = conn
+        _queue.opened(each, conn)
     return ends if name is None else ends[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 from . import _conn, _core, _errors
@@ -35,12 +36,17 @@ def _check_max_deliveries(count: int) -> int:
     return count
 
 
+def opened(handle, conn: _conn.Conn):
+    """What every handle remembers: its connection, and in which process it was last seen live (for _aio)."""
+    handle._conn = conn
+    handle._session = os.getpid()
+    return handle
+
+
 def attach(cls, address: str, ticket: object):
     """Open what was pickled in another process."""
     conn = _conn.to_address(address)
-    handle = cls._attach(conn, ticket)
-    handle._conn = conn
-    return handle
+    return opened(cls._attach(conn, ticket), conn)
 
 
 def aio():
@@ -75,8 +81,10 @@ class Queue(_core.Queue):
         number = mode_number(mode)
         if conn is None:
             conn = _conn.default()
-        self._conn = conn
         super().__init__(conn, name, number, self._joinable, max(maxsize, 0), *options)
+        if maxsize > 0 or name is None:
+            self._bounded = maxsize > 0  # else it may be as another made it
+        opened(self, conn)
 
     name = property(_core.Queue.name, doc="Its name; None for a queue without one.")
 
@@ -218,6 +226,8 @@ class JoinableQueue(Queue):
     ) -> None:
         if dead_letter is not None and not isinstance(dead_letter, str):
             raise TypeError(f"dead_letter is a queue's name, a str, not a {type(dead_letter).__name__}")
+        if dead_letter == "":
+            raise ValueError("dead_letter is a queue's name, or None; an empty text is neither")
         if dead_letter is not None and max_deliveries == 0:
             raise ValueError("dead_letter is for what came back max_deliveries times; give max_deliveries=... too")
         options = _redeliver_number(redeliver), _check_max_deliveries(max_deliveries), dead_letter
@@ -254,6 +264,11 @@ class Item:
     def attempt(self) -> int:
         """How often this item was handed out, 1 for the first time."""
         return self._message.attempt()
+
+    @property
+    def late(self) -> bool:
+        """Whether it comes behind a younger item that this handle had: another consumer had it first, and gave it back."""
+        return self._message.late()
 
     def done(self) -> None:
         """The item is finished. A second time, or after somebody else was given the item, this touches nothing."""

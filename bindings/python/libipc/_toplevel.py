@@ -24,8 +24,8 @@ def wait(object_list: Iterable, timeout: float | None = None) -> list:
     """Wait until one or more of several objects are ready, and return a list of these; empty when none is in time.
 
     An object is a queue, a pipe's end, or anything that has a fileno() or is a descriptor: a file, a socket, a
-    Connection of multiprocessing's. It is ready when a get(), recv() or read() would not wait; an end or an error counts.
-    As others may be faster, follow it with get_nowait().
+    Connection of multiprocessing's. It is ready when a get(), recv() or read() would not wait; an end or an error
+    counts. As others may be faster, follow it with get_nowait().
     """
     return _core.wait(object_list, timeout)
 
@@ -43,8 +43,7 @@ def attach(ticket: object, *, conn: _conn.Conn | None = None) -> _queue.Queue | 
         handle = _pipe.Connection._attach(conn, ticket)
     else:
         handle = _queue.Queue._attach(conn, ticket, _queue.JoinableQueue)
-    handle._conn = conn
-    return handle
+    return _queue.opened(handle, conn)
 
 
 class ValueLimits(namedtuple("ValueLimits", ("max_depth", "max_elements"))):
