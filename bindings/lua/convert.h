@@ -10,9 +10,6 @@
 
 #include <ipc/msg.h>
 
-/** As deep as the library's own check (ipc_msg_check) lets sequences and maps nest, and as many values in one. */
-enum { IPC__LUA_MAX_DEPTH = 32, IPC__LUA_MAX_NODES = 1 << 24 };
-
 /**
  * Where in a value the converter is: a chain of keys up to the outermost table, walked only for an error's text.
  * NULL stands for the value itself.
@@ -31,6 +28,12 @@ void ipc__lua_push_place(lua_State *L, const ipc__lua_place *place);
  * Raises an error about argument *index* for what cannot be packed. Runs no Lua code, allocates nothing of Lua's.
  */
 void ipc__lua_encode(lua_State *L, ipc__lua *own, int index);
+
+/**
+ * Pack the elements of the sequence at an index, each as a value of its own, behind one another into own->out.
+ * Raises as ipc__lua_encode() does, and for a table that is no sequence. *packed*: as many as lua_rawlen() says.
+ */
+void ipc__lua_encode_list(lua_State *L, ipc__lua *own, int index, ipc_packed *packed);
 
 /** Replace the value at an index by its packed bytes, as a string. Raises as ipc__lua_encode() does. */
 void ipc__lua_pack_in_place(lua_State *L, int index);

@@ -17,7 +17,8 @@ typedef struct encoder {
     const ipc__lua *own;
     msgpack_sbuffer *out;
     msgpack_packer packer;
-    int argument; /* what errors are about */
+    int argument;            /* what errors are about */
+    ipc_value_limits limits; /* of this process */
     unsigned depth;
     lua_Integer nodes;
 } encoder;
@@ -174,8 +175,9 @@ static void encode_number(encoder *e, int index)
 
 static void enter(encoder *e, const ipc__lua_place *place)
 {
-    if (e->depth == IPC__LUA_MAX_DEPTH) {
-        refuse(e, place, "tables nested deeper than 32, or one inside itself");
+    if (e->depth == e->limits.max_depth) {
+        refuse(e, place,
+               lua_pushfstring(e->L, "tables nested deeper than %d, or one inside itself", (int)e->limits.max_depth));
     }
     e->depth++;
     luaL_checkstack(e->L, LEVEL_SLOTS, NULL);
@@ -183,10 +185,11 @@ static void enter(encoder *e, const ipc__lua_place *place)
 
 static void count_nodes(encoder *e, lua_Integer more, const ipc__lua_place *place)
 {
-    e->nodes += more;
-    if (e->nodes > IPC__LUA_MAX_NODES) {
-        refuse(e, place, "more than 2^24 values in one");
+    lua_Integer most = e->limits.max_elements;
+    if (more > most || e->nodes > most - more) {
+        refuse(e, place, lua_pushfstring(e->L, "more than %I values in one", (LUAI_UACINT)most));
     }
+    e->nodes += more;
 }
 
 /*
@@ -213,9 +216,6 @@ static sequence_check check_sequence(lua_State *L, int index, lua_Integer length
 
 static void encode_elements(encoder *e, int index, lua_Integer length, const ipc__lua_place *outer)
 {
-    if (length > UINT32_MAX) {
-        refuse(e, outer, "more than 2^24 values in one");
-    }
     count_nodes(e, length, outer);
     msgpack_pack_array(&e->packer, (size_t)length);
     ipc__lua_place place = {.outer = outer};
@@ -382,12 +382,43 @@ static void encode_value(encoder *e, int index, const ipc__lua_place *place)
     }
 }
 
+static void begin(encoder *e, lua_State *L, ipc__lua *own, int argument)
+{
+    *e = (encoder){.L = L, .own = own, .out = &own->out, .argument = argument, .limits = ipc_get_value_limits()};
+    msgpack_packer_init(&e->packer, e, write_bytes);
+    msgpack_sbuffer_clear(&own->out);
+}
+
 void ipc__lua_encode(lua_State *L, ipc__lua *own, int index)
 {
-    encoder e = {.L = L, .own = own, .out = &own->out, .argument = index, .nodes = 1};
-    msgpack_packer_init(&e.packer, &e, write_bytes);
-    msgpack_sbuffer_clear(&own->out);
+    encoder e;
+    begin(&e, L, own, index);
+    e.nodes = 1;
     encode_value(&e, index, NULL);
+}
+
+void ipc__lua_encode_list(lua_State *L, ipc__lua *own, int index, ipc_packed *packed)
+{
+    encoder e;
+    begin(&e, L, own, index);
+    lua_Integer length = (lua_Integer)lua_rawlen(L, index);
+    ipc__lua_place place = {0};
+    if (check_sequence(L, index, length) != SEQUENCE) {
+        refuse(&e, NULL, "a sequence of values is needed: elements 1 to n and nothing else, with ipc.null for nil");
+    }
+    for (place.index = 1; place.index <= length; place.index++) {
+        size_t before = e.out->size;
+        e.nodes = 1;
+        lua_rawgeti(L, index, place.index);
+        encode_value(&e, lua_gettop(L), &place);
+        lua_pop(L, 1);
+        packed[place.index - 1].length = e.out->size - before;
+    }
+    const char *at = e.out->data; /* it has stopped moving */
+    for (lua_Integer i = 0; i < length; i++) {
+        packed[i].bytes = at;
+        at += packed[i].length;
+    }
 }
 
 void ipc__lua_pack_in_place(lua_State *L, int index)

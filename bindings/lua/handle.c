@@ -85,6 +85,21 @@ uint64_t ipc__lua_check_count(lua_State *L, int index)
     return (uint64_t)count;
 }
 
+uint32_t ipc__lua_check_limit(lua_State *L, int index)
+{
+    lua_Integer limit = luaL_checkinteger(L, index);
+    luaL_argcheck(L, limit >= 0 && limit <= UINT32_MAX, index, "an integer from 0 to 4294967295 is needed");
+    return (uint32_t)limit;
+}
+
+bool ipc__lua_check_flag(lua_State *L, int index)
+{
+    if (!lua_isnil(L, index)) {
+        luaL_checktype(L, index, LUA_TBOOLEAN);
+    }
+    return lua_toboolean(L, index);
+}
+
 int ipc__lua_as_joinable(lua_State *L)
 {
     ipc__lua_fill_handle(L, 1, ipc__lua_check_handle(L, 1, IPC__LUA_QUEUE), IPC__LUA_JOINABLE);

@@ -28,6 +28,12 @@ const char *ipc__lua_check_text(lua_State *L, int index);
 /** The integer of 0 or more at an index, or an error about the argument. */
 uint64_t ipc__lua_check_count(lua_State *L, int index);
 
+/** The same up to 2^32-1. */
+uint32_t ipc__lua_check_limit(lua_State *L, int index);
+
+/** The boolean at an index, nil counting as false, or an error about the argument. */
+bool ipc__lua_check_flag(lua_State *L, int index);
+
 /** as_joinable(queue) -> queue: make its class JoinableQueue. */
 int ipc__lua_as_joinable(lua_State *L);
 

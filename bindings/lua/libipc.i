@@ -13,11 +13,17 @@
 #include "handle.h"
 #include "item.h"
 #include "module.h"
+#include "values.h"
 
 #define IPC_ENTER                                                                                                      \
     ipc__lua_call call;                                                                                                \
     ipc__lua_enter(&call, L);
 #define IPC_LEAVE ipc__lua_leave(&call);
+
+static ipc_err ipc_queue_put_value(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms, bool confirm)
+{
+    return (confirm ? ipc_queue_put_confirm_packed : ipc_queue_put_packed)(queue, bytes, length, timeout_ms);
+}
 
 static ipc_err ipc_queue_joinable(ipc_queue *queue, bool *answer)
 {
@@ -32,6 +38,12 @@ static ipc_err ipc_queue_joinable(ipc_queue *queue, bool *answer)
 %ignore ipc_msg;
 %ignore ipc_queue::done;
 %ignore ipc_queue::release;
+
+/* One put for both, and descriptors under their own name. */
+%ignore ipc_queue::put_packed;
+%ignore ipc_queue::put_confirm_packed;
+%rename(fd) ipc_queue::fd;
+%rename(fd) ipc_pipe::fd;
 
 /* ---- arguments ---- */
 
@@ -63,7 +75,12 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 %typemap(default) int64_t timeout_ms "$1 = IPC_FOREVER;"
 %typemap(in) int64_t timeout_ms "$1 = ipc__lua_timeout(L, $input);"
 %typemap(in) uint64_t maxsize "$1 = ipc__lua_check_count(L, $input);"
-%typemap(in) const char *name, const char *program "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
+%typemap(in) uint32_t max_deliveries, uint32_t max_depth, uint32_t max_elements "$1 = ipc__lua_check_limit(L, $input);"
+%typemap(out) uint32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
+%typemap(default) bool confirm "$1 = false;"
+%typemap(in) bool confirm, bool immediate "$1 = ipc__lua_check_flag(L, $input);"
+%typemap(in) (const void *data, size_t size) "$1 = (void *)ipc__lua_check_bytes(L, $input, &$2);"
+%typemap(in) const char *name, const char *program, const char *dead_letter "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
 
 /* ---- results ---- */
 
@@ -80,6 +97,8 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 %typemap(in, numinputs=0) uint64_t *count (uint64_t count = 0) "$1 = &count;"
 %typemap(argout) uint64_t *count "lua_pushinteger(L, (lua_Integer)*$1); SWIG_arg++;"
 
+%typemap(argout) int *descriptor "lua_pushinteger(L, *$1); SWIG_arg++;"
+
 %typemap(in, numinputs=0) ipc_pipe **a (ipc_pipe *end = NULL), ipc_pipe **b (ipc_pipe *end = NULL) "$1 = &end;"
 %typemap(check) ipc_pipe **a, ipc_pipe **b "ipc__lua_new_handle(L);"
 %typemap(argout) ipc_pipe **a "ipc__lua_fill_handle(L, -2, *$1, IPC__LUA_PIPE); SWIG_arg++;"
@@ -95,7 +114,9 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 %include "common.i"
 
 /* A queue that came by a ticket has to be asked what it is. */
+%rename(put) ipc_queue::put_value;
 %extend ipc_queue {
+    ipc_err put_value(const void *bytes, size_t length, int64_t timeout_ms, bool confirm);
     ipc_err joinable(bool *answer);
 }
 

@@ -5,9 +5,12 @@
  */
 #include "module.h"
 
+#include "batch.h"
+#include "bytes.h"
 #include "convert.h"
 #include "handle.h"
 #include "item.h"
+#include "ready.h"
 #include "values.h"
 
 static int pack(lua_State *L)
@@ -28,8 +31,15 @@ static int unpack(lua_State *L)
 
 void ipc__lua_open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"pack", pack}, {"unpack", unpack}, {"as_joinable", ipc__lua_as_joinable}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"pack", pack},
+                                         {"unpack", unpack},
+                                         {"as_joinable", ipc__lua_as_joinable},
+                                         {"put_many", ipc__lua_put_many},
+                                         {"get_many", ipc__lua_get_many},
+                                         {"take_many", ipc__lua_take_many},
+                                         {"recv_bytes", ipc__lua_recv_bytes},
+                                         {"wait", ipc__lua_wait},
+                                         {NULL, NULL}};
 
     ipc__lua_open(L);
     luaL_setfuncs(L, functions, 0);

@@ -63,7 +63,11 @@ void ipc__lua_push_place(lua_State *L, const ipc__lua_place *place)
         lua_pushliteral(L, "");
         return;
     }
-    luaL_checkstack(L, IPC__LUA_MAX_DEPTH + 4, NULL);
+    int depth = 0;
+    for (const ipc__lua_place *each = place; each; each = each->outer) {
+        depth++;
+    }
+    luaL_checkstack(L, depth + 4, NULL);
     int top = lua_gettop(L);
     lua_pushliteral(L, "at ");
     for (; place; place = place->outer) {

@@ -57,6 +57,18 @@ static ipc__lua_kind check_bytes(lua_State *L, int index)
     return kind;
 }
 
+const char *ipc__lua_check_bytes(lua_State *L, int index, size_t *length)
+{
+    if (lua_type(L, index) == LUA_TUSERDATA && ipc__lua_kind_of(L, ipc__lua_get(L), index) == IPC__LUA_BIN) {
+        lua_getiuservalue(L, index, 1);
+        lua_replace(L, index);
+    }
+    if (lua_type(L, index) != LUA_TSTRING) {
+        luaL_typeerror(L, index, "string or ipc.bin");
+    }
+    return lua_tolstring(L, index, length);
+}
+
 static int bin_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TSTRING);

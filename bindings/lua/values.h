@@ -8,6 +8,7 @@
 
 #include "state.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** The inside of an IPC__LUA_EXT; its bytes are a string in its user value, as those of an IPC__LUA_BIN are. */
@@ -17,6 +18,12 @@ typedef struct ipc__lua_ext {
 
 /** Make the metatables of the value kinds, and put them and null into the module on top of the stack. */
 void ipc__lua_open_values(lua_State *L);
+
+/**
+ * The bytes at an index: a string's, or those of an IPC__LUA_BIN, which its string replaces there. Else an error about
+ * the argument. Borrowed from the stack.
+ */
+const char *ipc__lua_check_bytes(lua_State *L, int index, size_t *length);
 
 /** Turn the string on top of the stack into bytes: a userdata of kind IPC__LUA_BIN. */
 void ipc__lua_to_bin(lua_State *L);

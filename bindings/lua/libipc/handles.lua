@@ -3,6 +3,7 @@
 -- Locks nothing: a Lua state is one thread's at a time.
 
 local core = require "libipc.core"
+local options = require "libipc.options"
 
 local handles = {}
 
@@ -35,72 +36,34 @@ end
 
 -- ---- options ----
 
+local choice, complete, with_name = options.choice, options.complete, options.with_name
+
 local MODES = {either = core.OPEN_EITHER, create = core.OPEN_CREATE, attach = core.OPEN_ATTACH}
 local SIDES = {any = core.PIPE_ANY, a = core.PIPE_A, b = core.PIPE_B}
-
-local function choice(options, name, choices)
-  local chosen = choices[options[name]]
-  if chosen == nil then
-    local known = {}
-    for word in pairs(choices) do
-      known[#known + 1] = ("%q"):format(word)
-    end
-    table.sort(known)
-    error(("the option %s is one of %s"):format(name, table.concat(known, ", ")), 3)
-  end
-  return chosen
-end
-
--- The given options over the defaults; what is not among these is a mistake, blamed on the caller's caller.
-local function complete(given, defaults)
-  local options = {}
-  for name, value in pairs(defaults) do
-    options[name] = value
-  end
-  for name, value in pairs(given or {}) do
-    if type(value) ~= type(defaults[name]) then
-      local known = {}
-      for word, default in pairs(defaults) do
-        known[#known + 1] = ("%s (%s)"):format(word, type(default))
-      end
-      table.sort(known)
-      error(("no option %s of type %s here; there are: %s"):format(
-        tostring(name), type(value), table.concat(known, ", ")), 3)
-    end
-    options[name] = value
-  end
-  return options
-end
-
--- open(name, options), open(options) and open() are all fine.
-local function name_and_options(name, options)
-  if type(name) == "table" and options == nil then
-    return nil, name
-  end
-  return name, options
-end
+local REDELIVER = {crash = core.REDELIVER_CRASH, always = core.REDELIVER_ALWAYS, never = core.REDELIVER_NEVER}
 
 -- ---- queues ----
 
 local QUEUE_OPTIONS = {maxsize = 0, mode = "either"}
+local JOINABLE_OPTIONS = {maxsize = 0, mode = "either", redeliver = "crash", max_deliveries = 0, dead_letter = ""}
 
-local function open_queue(conn, name, given, joinable)
-  name, given = name_and_options(name, given)
-  local options = complete(given, QUEUE_OPTIONS)
-  local queue, code, detail = core.open_queue(conn, name, choice(options, "mode", MODES), joinable, options.maxsize)
-  if queue and joinable then
+--- The two constructors.
+function handles.open_plain_queue(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, QUEUE_OPTIONS)
+  return core.open_queue(conn, name, choice(opts, "mode", MODES), false, opts.maxsize, REDELIVER.crash, 0, nil)
+end
+
+function handles.open_joinable_queue(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, JOINABLE_OPTIONS)
+  local dead_letter = opts.dead_letter ~= "" and opts.dead_letter or nil
+  local queue, code, detail = core.open_queue(conn, name, choice(opts, "mode", MODES), true, opts.maxsize,
+    choice(opts, "redeliver", REDELIVER), opts.max_deliveries, dead_letter)
+  if queue then
     core.as_joinable(queue)
   end
   return queue, code, detail
-end
-
---- The two constructors.
-function handles.open_plain_queue(conn, name, options)
-  return open_queue(conn, name, options, false)
-end
-
-function handles.open_joinable_queue(conn, name, options)
-  return open_queue(conn, name, options, true)
 end
 
 -- How a loop over a queue ends without an error; with a timeout, running empty is one of them.
@@ -129,6 +92,10 @@ local function queue_methods()
     return self:get(0)
   end
 
+  methods.put_many = core.put_many
+  methods.get_many = core.get_many
+  methods.take_many = core.take_many
+
   return methods
 end
 
@@ -143,9 +110,27 @@ end
 
 local JoinableQueue = define("JoinableQueue", queue_methods(), name_of, "close")
 
---- for item in queue:items([timeout]) do … item:done() end: item.value, item.attempt, item:done(), item:release().
+-- What a loop over items leaves behind: after an error, the item that was at work, unless it is done or given back.
+local Loop = {}
+
+function Loop:__close(failure)
+  local item = self.item
+  if failure ~= nil and item and not item:settled() then
+    item:release()
+  end
+end
+
+--- for item in queue:items([timeout]) do … item:done() end: item.value, item.attempt, item.late, item:done(), item:release(). When
+--- an error leaves the loop, its item goes back.
 function JoinableQueue:items(timeout)
-  return iterate(self, self.take, timeout)
+  local loop = setmetatable({}, Loop)
+  local function take(queue, patience)
+    loop.item = nil
+    local item, code, detail = queue:take(patience)
+    loop.item = item
+    return item, code, detail
+  end
+  return iterate(self, take, timeout), nil, nil, loop
 end
 
 -- An item that leaves its scope is done, or, when an error leaves with it, goes back: somebody else may manage.
@@ -176,17 +161,28 @@ function Pipe:poll(timeout)
   return poll(self, timeout or 0)
 end
 
+Pipe.recv_bytes = core.recv_bytes
+local send_bytes = Pipe.send_bytes
+
+--- Send the bytes i to j of a string, counted as string.sub() does; without them all of it.
+function Pipe:send_bytes(bytes, i, j, timeout)
+  if i ~= nil or j ~= nil then
+    bytes = (getmetatable(bytes) == core.bin and bytes.data or bytes):sub(i or 1, j or -1)
+  end
+  return send_bytes(self, bytes, timeout)
+end
+
 local PIPE_OPTIONS = {duplex = true, mode = "either", side = "any"}
 local PAIR_OPTIONS = {duplex = true}
 
 --- With a name, one end of that pipe; without, both ends of a new one: without duplex the first receives, the second
 --- sends.
 function handles.open_pipe(conn, name, given)
-  name, given = name_and_options(name, given)
+  name, given = with_name(name, given)
   if name ~= nil then
-    local options = complete(given, PIPE_OPTIONS)
-    local mode, side = choice(options, "mode", MODES), choice(options, "side", SIDES)
-    return core.open_pipe(conn, name, mode, side, not options.duplex)
+    local opts = complete(given, PIPE_OPTIONS)
+    local mode, side = choice(opts, "mode", MODES), choice(opts, "side", SIDES)
+    return core.open_pipe(conn, name, mode, side, not opts.duplex)
   end
   return core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
 end
@@ -213,6 +209,15 @@ end
 -- ---- connections and hubs ----
 
 local Conn = define("Conn", swig_methods("Conn"), function(self) return self:address() end, "close")
+
+-- A program whose error leaves the scope of its connection has failed.
+core.classes.Conn.__close = function(self, failure)
+  if failure ~= nil then
+    self:fail()
+  else
+    self:close()
+  end
+end
 
 Conn.Queue = handles.open_plain_queue
 Conn.JoinableQueue = handles.open_joinable_queue

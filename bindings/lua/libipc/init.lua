@@ -31,9 +31,15 @@
 --
 -- ipc.bin, ipc.array, ipc.map and ipc.timestamp are metatables, too: getmetatable(v) == ipc.bin tells one. Other
 -- metatables are passed over: tables are read raw. Functions, threads, handles and other userdata are refused, and so
--- are tables nested deeper than 32. Tables keep no order of keys, and a key 1.0 is the key 1. An integer above 2^63-1
--- that arrives is a failure ("format"), never a wrap. An extension that only others know (a big integer, a pickle)
--- arrives as an ipc.ext and is sent on unchanged.
+-- are tables nested deeper than 32 (see set_value_limits). Tables keep no order of keys, and a key 1.0 is the key 1. An
+-- integer above 2^63-1 that arrives is a failure ("format"), never a wrap. An extension that only others know (a big
+-- integer, a pickle) arrives as an ipc.ext and is sent on unchanged.
+--
+-- FAILURE. A session that ends cleanly leaves what it took from a joinable queue and has not finished unfinished; one
+-- of a program that failed, or was killed, has it handed out again (see redeliver). Lua tells nobody that a script ends
+-- by an error, so a session has failed when an error leaves the scope of its <close> connection, and after ipc.fail()
+-- or conn:fail(); without these it ends cleanly, whatever the exit status. An item that a loop over items() works on
+-- goes back at once when an error leaves the loop, and so does an item that is a <close> variable.
 
 -- SWIG's runtime leaves names in the global table. They are of no use here, and others may have theirs.
 local SWIG_GLOBALS = {"swig_type", "swig_equals", "libipc_core"}
@@ -47,6 +53,7 @@ for _, name in ipairs(SWIG_GLOBALS) do
 end
 
 local handles = require "libipc.handles"
+local options = require "libipc.options"
 local values = require "libipc.values"
 
 local ipc = {
@@ -65,7 +72,8 @@ local ipc = {
   version = core.version(),
 
   --- connect([address [, {timeout = 10}]]): a session with a hub; see ipc_connect() for addresses. Handles that were
-  --- opened through it keep it alive.
+  --- opened through it keep it alive. Its methods, beside the constructors below: address(), list(), info(name) and
+  --- stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]), close(), fail().
   connect = handles.connect,
   --- hub(address): a hub on a thread of this program; hub:address(), hub:stop().
   hub = handles.start_hub,
@@ -82,24 +90,65 @@ local function on_default(open)
   end
 end
 
---- Queue([name] [, {maxsize = 0, mode = "either"}]): without a name it lives as long as a handle on it. mode is
---- "create", "attach" or "either". Its methods: put(value [, timeout]), get([timeout]), put_nowait(value),
---- get_nowait(), take([timeout]), items([timeout]), qsize(), empty(), full(), flush([timeout]), share(), name() and
---- close().
---- items() is for loops: it gives values until the queue is closed, deleted or shut down, or until nothing comes for
---- timeout seconds; any other failure, such as a lost hub, is raised.
+--- Queue([name] [, {maxsize = 0, mode = "either"}]), or Queue{name = …, …}: without a name it lives as long as a handle
+--- on it. mode is "create", "attach" or "either". Its methods:
+---   put(value [, timeout [, confirm]])  with confirm it returns when the hub has the value: true, or this put's failure
+---   put_nowait(value)
+---   put_many(values [, timeout])        a sequence of values: how many; or nil, code, detail, how many were put
+---   get([timeout]), get_nowait()
+---   get_many(max [, timeout])           waits for one, and takes what else is there: a sequence. A value that Lua
+---                                       cannot hold is left out, and a code and a detail come behind
+---   take([timeout]), take_many(max [, timeout])
+---                                       items in place of values
+---   items([timeout])                    for loops: values until the queue is closed, deleted, or shut down and empty,
+---                                       or nothing comes for timeout seconds; any other failure is raised
+---   shutdown([immediate])               nothing more can be put ("shutdown"), and gets end so when it is empty;
+---                                       immediate drops what nobody has taken
+---   fd()                                a descriptor that is readable while a get would find something: see wait()
+---   qsize(), empty(), full(), flush([timeout]), share(), name(), close()
 ipc.Queue = on_default(handles.open_plain_queue)
 
 --- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
---- there are task_done() and join([timeout]). An item has value, attempt, done(), release(); as a <close> variable it
---- is done, or released when an error leaves its scope.
+--- there are task_done() and join([timeout]). An item has value, attempt, late, done(), release(); as a <close> variable it
+--- is done, or released when an error leaves its scope. More options:
+---   redeliver = "crash"  hand out again what a consumer had not finished when it was killed or failed; "always": after
+---                        every end; "never": such items stay unfinished
+---   max_deliveries = 0   an item that came back unfinished so often (1 to 1000) is not handed out again …
+---   dead_letter = ""     … but goes to the queue of this name, or is dropped; either way it is done
 ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 
 --- Pipe(name [, {duplex = true, mode = "either", side = "any"}]): one end of a named pipe, "a", "b" or whichever is
 --- free. Pipe([{duplex = true}]): both ends of a new one. Without duplex the first one, "a", receives; "b" sends.
---- send(value [, timeout]), recv([timeout]), poll([timeout]), readable(), writable(), flush([timeout]), share(),
---- name(), close().
+--- Either way the name may stand among the options. The methods of an end:
+---   send(value [, timeout]), recv([timeout]), poll([timeout])
+---   send_bytes(s [, i [, j [, timeout]]])  the bytes i to j of a string or ipc.bin; recv() gets an ipc.bin
+---   recv_bytes([max [, timeout]])          a string of max bytes at most. What is longer ("toosmall", with its length
+---                                          behind the detail) or no bytes ("type") stays where it is
+---   fd(), readable(), writable(), flush([timeout]), share(), name(), close()
 ipc.Pipe = on_default(handles.open_pipe)
+
+--- wait(things [, timeout]): those of several queues, pipe ends and descriptors (integers) in which a get, a receive or
+--- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may be
+--- faster: get with a timeout of 0 then.
+ipc.wait = core.wait
+
+--- value_limits() -> {max_depth = 32, max_elements = 1 << 24}: what this process accepts of a value.
+function ipc.value_limits()
+  return {max_depth = core.max_depth(), max_elements = core.max_elements()}
+end
+
+--- set_value_limits{max_depth = 1 to 128, max_elements = 1 or more}: what is not named stays as it is. For all of the
+--- process, and both for what is sent ("nested deeper than …") and what comes ("depth", "elements").
+function ipc.set_value_limits(limits)
+  local all = options.complete(limits, ipc.value_limits())
+  return core.set_value_limits(all.max_depth, all.max_elements)
+end
+
+--- fail(): this program has failed. Its sessions end, now, as those of one that was killed: what was put is delivered;
+--- what was taken and not finished is handed out again. conn:fail() is the same for one session.
+function ipc.fail()
+  core.fail()
+end
 
 --- attach(ticket): the queue or pipe end that share() gave the ticket for, in this process or another.
 function ipc.attach(ticket)
