@@ -30,6 +30,13 @@ if(LIBIPC_SANITIZE)
   target_compile_options(libipc_compile_options INTERFACE
     -fsanitize=${LIBIPC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(libipc_compile_options INTERFACE -fsanitize=${LIBIPC_SANITIZE})
+  # gcc tells the code by these; clang has a way of its own, which gcc does not know.
+  if(CMAKE_C_COMPILER_ID MATCHES Clang AND LIBIPC_SANITIZE MATCHES "address")
+    target_compile_definitions(libipc_compile_options INTERFACE __SANITIZE_ADDRESS__)
+  endif()
+  if(CMAKE_C_COMPILER_ID MATCHES Clang AND LIBIPC_SANITIZE MATCHES "thread")
+    target_compile_definitions(libipc_compile_options INTERFACE __SANITIZE_THREAD__)
+  endif()
 endif()
 
 # What is written by hand, on top of that.

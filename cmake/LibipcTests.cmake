@@ -64,6 +64,22 @@ function(libipc_add_c_tests folder)
   endforeach()
 endfunction()
 
+# libipc_add_memcheck(TEST [ARG...]): a C test, as folder/name, once more under valgrind; an error there, or a block that
+# nothing leads to any more, fails it. Its tests are those of the lane inproc, if it runs on several.
+function(libipc_add_memcheck test)
+  string(REPLACE "/" "_" target "${test}")
+  libipc_add_test(NAME "memcheck/${test}" LABELS c memcheck TIMEOUT 180
+    COMMAND env "LIBIPC_TEST_ONLY=*inproc*"
+      "${VALGRIND_EXECUTABLE}" -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect
+      --errors-for-leak-kinds=definite,indirect $<TARGET_FILE:${target}> ${ARGN})
+endfunction()
+
+function(libipc_add_memchecks)
+  foreach(test IN LISTS ARGN)
+    libipc_add_memcheck("${test}")
+  endforeach()
+endfunction()
+
 # libipc_add_script_tests(PATTERN LANGUAGE TIMEOUT seconds [FAIL_ON regex] COMMAND interpreter...): every file under this
 # folder whose name is like PATTERN is a test of its own, labelled with the language and the folder it lies in. It fails
 # when it says so by its exit status, or when its output matches FAIL_ON.

@@ -36,6 +36,9 @@ bool ipc__py_buffer_grow(ipc__py_buffer *buffer, size_t more);
 /* Pack a value; the buffer is to be given back. NULL: an exception that says which element cannot be sent, and why. */
 ipc__py_buffer *ipc__py_pack(PyObject *value);
 
+/* Pack a value behind what is there. False: an exception, and nothing was added. */
+bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value);
+
 /* Packed bytes as a bytes object, and back from anything that shows its memory. NULL: an exception. */
 PyObject *ipc__py_pack_bytes(PyObject *value);
 PyObject *ipc__py_unpack_bytes(PyObject *packed);
@@ -77,6 +80,15 @@ PyObject *ipc__py_set_exceptions(PyObject *classes);
  * @return NULL, always. */
 PyObject *ipc__py_raise(ipc_err err);
 
+/* The same, of a queue: Empty and Full name it. */
+PyObject *ipc__py_raise_of(ipc_err err, const ipc_queue *queue);
+
+/* Raise what an error code stands for, with an argument of its own. NULL, always. */
+PyObject *ipc__py_raise_with(ipc_err err, PyObject *arg);
+
+/* The class of an error code, borrowed; ValueError before the classes are set. */
+PyObject *ipc__py_class_of(ipc_err err);
+
 /* ---- waiting (wait.c) ---- */
 
 bool ipc__py_wait_init(void);
@@ -88,7 +100,10 @@ void ipc__py_leave(const ipc_wait_hooks *outer);
 /* Python is about to end: from now on other threads than this one do not return from the library. None. */
 PyObject *ipc__py_drain(void);
 
-/* ---- calls (calls.c) ---- */
+/* Call what may wait in the library; that is cancelled, as if by a signal, once the list *token* is not empty. */
+PyObject *ipc__py_call_cancellable(PyObject *token, PyObject *callable);
+
+/* ---- arguments (args.c) ---- */
 
 /* Seconds (None: for ever) to milliseconds; false with an exception. */
 bool ipc__py_timeout(PyObject *seconds, int64_t *timeout_ms);
@@ -96,8 +111,30 @@ bool ipc__py_timeout(PyObject *seconds, int64_t *timeout_ms);
 /* A str's UTF-8, borrowed from it; NULL for None. False with an exception, for NUL characters too. */
 bool ipc__py_text(PyObject *object, char **text);
 
-/* Add the methods that are called most to SWIG's classes. */
+/* An int, not above the largest. False: TypeError or ValueError, which names what. */
+bool ipc__py_number(PyObject *object, const char *what, uint64_t largest, uint64_t *number);
+
+/* ---- calls (calls.c, and the tables of batch.c, bytes.c and make.c) ---- */
+
+extern PyMethodDef ipc__py_batch_methods[];
+extern PyMethodDef ipc__py_bytes_methods[];
+extern PyMethodDef ipc__py_queue_makers[];
+extern PyMethodDef ipc__py_pipe_makers[];
+
+/* Add these to SWIG's classes. */
 bool ipc__py_add_calls(PyTypeObject *queue, PyTypeObject *pipe);
+
+bool ipc__py_is_queue(PyObject *object);
+bool ipc__py_is_pipe(PyObject *object);
+
+/* ---- readiness (ready.c) ---- */
+
+/* Whether a get or receive would find something here already. False: Empty, or an error. */
+bool ipc__py_queue_ready(ipc_queue *queue);
+bool ipc__py_pipe_ready(ipc_pipe *pipe);
+
+/* The ones of a list that are ready, within so many seconds. */
+PyObject *ipc__py_wait(PyObject *object_list, PyObject *timeout);
 
 /* ---- what only the generated wrapper can do (libipc.i) ---- */
 

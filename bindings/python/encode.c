@@ -9,9 +9,8 @@
 #include <string.h>
 
 enum {
-    MAX_DEPTH = 32,
-    MAX_NODES = 1 << 24,
-    PATH_SHOWN = 8, /* levels of the path to a refused element that are worth showing */
+    MAX_DEPTH = 128, /* the most that ipc_set_value_limits() allows */
+    PATH_SHOWN = 8,  /* levels of the path to a refused element that are worth showing */
 };
 
 /* One step on the way from the value to a refused element. */
@@ -22,8 +21,9 @@ typedef struct step {
 
 typedef struct encoder {
     ipc__py_buffer *out;
+    ipc_value_limits limits;
     uint64_t nodes;
-    int depth;
+    unsigned depth;
     bool refused; /* the exception is of this file: the path belongs into its text */
     int steps;
     step path[MAX_DEPTH + 1]; /* innermost first */
@@ -264,11 +264,14 @@ static int encode_buffer(encoder *enc, PyObject *value)
 
 static int enter(encoder *enc, Py_ssize_t count, unsigned nodes_each)
 {
-    if (enc->depth == MAX_DEPTH) {
-        return refuse(enc, PyExc_ValueError, "nested deeper than %d levels, or contained in itself", MAX_DEPTH);
+    if (enc->depth == enc->limits.max_depth) {
+        return refuse(enc, ipc__py_class_of(IPC_EDEPTH), "nested deeper than %u levels, or contained in itself",
+                      (unsigned)enc->limits.max_depth);
     }
-    if (count > MAX_NODES || (enc->nodes += nodes_each * (uint64_t)count) > MAX_NODES) {
-        return refuse(enc, PyExc_ValueError, "more than 2^24 values in one");
+    enc->nodes += nodes_each * (uint64_t)count;
+    if ((uint64_t)count > enc->limits.max_elements || enc->nodes > enc->limits.max_elements) {
+        return refuse(enc, ipc__py_class_of(IPC_EELEMENTS), "more than %u values in one",
+                      (unsigned)enc->limits.max_elements);
     }
     enc->depth++;
     return 0;
@@ -449,19 +452,18 @@ static int encode(encoder *enc, PyObject *value)
     return encode_other(enc, value);
 }
 
-ipc__py_buffer *ipc__py_pack(PyObject *value)
+bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value)
 {
     encoder enc;
-    enc.out = ipc__py_buffer_take();
-    if (!enc.out) {
-        return NULL;
-    }
+    enc.out = out;
+    enc.limits = ipc_get_value_limits();
     enc.nodes = 1;
     enc.depth = 0;
     enc.refused = false;
     enc.steps = 0;
+    size_t before = out->length;
     if (encode(&enc, value) == 0) {
-        return enc.out;
+        return true;
     }
     if (enc.refused && enc.steps > 0) {
         add_path(&enc);
@@ -469,8 +471,18 @@ ipc__py_buffer *ipc__py_pack(PyObject *value)
     while (enc.steps > 0) {
         Py_XDECREF(enc.path[--enc.steps].key);
     }
-    ipc__py_buffer_give_back(enc.out);
-    return NULL;
+    out->length = before;
+    return false;
+}
+
+ipc__py_buffer *ipc__py_pack(PyObject *value)
+{
+    ipc__py_buffer *out = ipc__py_buffer_take();
+    if (out && !ipc__py_pack_into(out, value)) {
+        ipc__py_buffer_give_back(out);
+        return NULL;
+    }
+    return out;
 }
 
 PyObject *ipc__py_pack_bytes(PyObject *value)

@@ -44,23 +44,49 @@ PyObject *ipc__py_set_exceptions(PyObject *classes)
 static PyObject *exception_of(ipc_err err)
 {
     PyObject *code = exceptions ? PyLong_FromLong(err) : NULL;
-    PyObject *cls = code ? PyDict_GetItemWithError(exceptions, code) : NULL;
+    PyObject *cls = code ? PyObject_GetItem(exceptions, code) : NULL; /* some classes are made when they are missed */
     Py_XDECREF(code);
-    return Py_XNewRef(cls);
+    if (!cls && PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
+    }
+    return cls;
 }
 
 /* What needs no words, or the standard library's. */
 static const char *fixed_text(ipc_err err)
 {
-    switch (err) {
-    case IPC_EEMPTY:
-    case IPC_EFULL:
-        return "";
-    case IPC_EUNFINISHED:
-        return "task_done() called too many times";
-    default:
-        return NULL;
+    return err == IPC_EEMPTY ? "" : err == IPC_EUNFINISHED ? "task_done() called too many times" : NULL;
+}
+
+PyObject *ipc__py_class_of(ipc_err err)
+{
+    PyObject *cls = exception_of(err);
+    PyErr_Clear();
+    Py_XDECREF(cls); /* the dict holds it */
+    return cls ? cls : PyExc_ValueError;
+}
+
+PyObject *ipc__py_raise_with(ipc_err err, PyObject *arg)
+{
+    PyErr_SetObject(ipc__py_class_of(err), arg);
+    return NULL;
+}
+
+PyObject *ipc__py_raise_of(ipc_err err, const ipc_queue *queue)
+{
+    bool full = err == IPC_EFULL && strcmp(ipc_last_error(), ipc_strerror(err)) == 0;
+    if (PyErr_Occurred() || (err != IPC_EEMPTY && !full)) {
+        return ipc__py_raise(err);
     }
+    const char *name = ipc_queue_name(queue);
+    const char *state = full ? "is full" : "is empty";
+    PyObject *text =
+        name ? PyUnicode_FromFormat("queue \"%s\" %s", name, state) : PyUnicode_FromFormat("the queue %s", state);
+    if (text) {
+        ipc__py_raise_with(err, text);
+        Py_DECREF(text);
+    }
+    return NULL;
 }
 
 PyObject *ipc__py_raise(ipc_err err)

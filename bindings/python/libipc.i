@@ -57,6 +57,7 @@
 
 %typemap(in, numinputs=0) bool *answer (bool temp = false) "$1 = &temp;"
 %typemap(argout) bool *answer "Py_XSETREF($result, PyBool_FromLong(*$1));"
+%typemap(argout) int *descriptor "Py_XSETREF($result, PyLong_FromLong(*$1));"
 %typemap(in, numinputs=0) uint64_t *count (uint64_t temp = 0) "$1 = &temp;"
 %typemap(argout) uint64_t *count "Py_XSETREF($result, PyLong_FromUnsignedLongLong(*$1));"
 
@@ -74,7 +75,20 @@
     }
 }
 %typemap(freearg) const char *name ""
-%apply const char *name { const char *program };
+%apply const char *name { const char *program, const char *dead_letter };
+
+%define IPC_NUMBER(Type, Name, Largest)
+%typemap(in) Type Name (uint64_t number) {
+    if (!ipc__py_number($input, "Name", Largest, &number)) {
+        SWIG_fail;
+    }
+    $1 = (Type)number;
+}
+%enddef
+IPC_NUMBER(uint64_t, maxsize, UINT64_MAX)
+IPC_NUMBER(uint32_t, max_deliveries, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_depth, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_elements, UINT32_MAX)
 
 %typemap(in) ipc_conn *conn {
     if (!ipc__py_conn($input, &$1)) {
@@ -92,6 +106,8 @@
 %enddef
 
 IPC_ENDS(ipc_conn::close)
+IPC_ENDS(ipc_conn::fail)
+IPC_ENDS(ipc_fail_all)
 IPC_ENDS(ipc_queue::close)
 IPC_ENDS(ipc_pipe::close)
 IPC_ENDS(ipc_hub::stop)
@@ -142,6 +158,10 @@ PyObject *ipc__py_error_list(void);
 PyObject *ipc__py_set_exceptions(PyObject *classes);
 %rename(drain) ipc__py_drain;
 PyObject *ipc__py_drain(void);
+%rename(call_cancellable) ipc__py_call_cancellable;
+PyObject *ipc__py_call_cancellable(PyObject *token, PyObject *callable);
+%rename(wait) ipc__py_wait;
+PyObject *ipc__py_wait(PyObject *object_list, PyObject *timeout);
 %rename(pack) ipc__py_pack_bytes;
 PyObject *ipc__py_pack_bytes(PyObject *value);
 %rename(unpack) ipc__py_unpack_bytes;
@@ -149,23 +169,24 @@ PyObject *ipc__py_unpack_bytes(PyObject *packed);
 
 /* ---- the classes ---- */
 
-/* calls.c has these. */
+/* calls.c, batch.c, bytes.c and make.c have these. */
 %ignore ipc_queue::put_packed;
+%ignore ipc_queue::put_confirm_packed;
 %ignore ipc_queue::get;
 %ignore ipc_queue::take;
 %ignore ipc_queue::from_ticket;
 %ignore ipc_pipe::send_packed;
+%ignore ipc_pipe::send_bytes;
 %ignore ipc_pipe::recv;
 %ignore ipc_pipe::poll;
 %ignore ipc_pipe::from_ticket;
 %ignore ipc_pipe::both;
 
-/* Only JoinableQueue has these two under their own names; libipc.Item calls the next two; pickle the last. */
+/* Only JoinableQueue has these two under their own names; libipc.Item calls the next two. */
 %rename(_task_done) ipc_queue::task_done;
 %rename(_join) ipc_queue::join;
 %rename(_done) ipc_queue::done;
 %rename(_release) ipc_queue::release;
-%rename(_share) share;
 
 %include "common.i"
 

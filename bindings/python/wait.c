@@ -14,7 +14,8 @@ enum {
 };
 
 static _Thread_local PyThreadState *saved;
-static unsigned waiting; /* threads that sleep in the library */
+static unsigned waiting;                     /* threads that sleep in the library */
+static _Thread_local PyObject *cancel_token; /* a list, borrowed from who calls; not empty: cancel */
 static bool exiting;
 static unsigned long exiting_thread;
 
@@ -41,7 +42,7 @@ static void after(void *arg)
 static int interrupted(void *arg)
 {
     (void)arg;
-    return must_not_return() || PyErr_CheckSignals() != 0;
+    return must_not_return() || (cancel_token && PyList_GET_SIZE(cancel_token) > 0) || PyErr_CheckSignals() != 0;
 }
 
 static const ipc_wait_hooks hooks = {before, after, interrupted, NULL};
@@ -69,6 +70,19 @@ void ipc__py_leave(const ipc_wait_hooks *outer)
     if (must_not_return()) {
         rest();
     }
+}
+
+PyObject *ipc__py_call_cancellable(PyObject *token, PyObject *callable)
+{
+    if (!PyList_Check(token)) {
+        PyErr_SetString(PyExc_TypeError, "the token is a list");
+        return NULL;
+    }
+    PyObject *outer = cancel_token;
+    cancel_token = token;
+    PyObject *result = PyObject_CallNoArgs(callable);
+    cancel_token = outer;
+    return result;
 }
 
 /*

@@ -23,10 +23,33 @@ static void pack_text(msgpack_packer *packer, const char *text)
     msgpack_pack_str_with_body(packer, text, strlen(text));
 }
 
+static const char *const names[] = {"a", "b", "c", ""};
+
+/* What is done with what comes back: how many pairs of the options' map that makes; and these. */
+static unsigned count_redelivery(uint8_t drawn)
+{
+    return (drawn & 3 ? 1U : 0) + (drawn & 12 ? 1U : 0) + (drawn & 48 ? 1U : 0);
+}
+
+static void say_redelivery(msgpack_packer *packer, uint8_t drawn)
+{
+    if (drawn & 3) {
+        pack_text(packer, "redeliver");
+        msgpack_pack_uint8(packer, (drawn & 3) - 1);
+    }
+    if (drawn & 12) {
+        pack_text(packer, "max_deliveries");
+        msgpack_pack_uint8(packer, drawn >> 2 & 3);
+    }
+    if (drawn & 48) {
+        pack_text(packer, "dead_letter");
+        pack_text(packer, names[(drawn >> 4 & 3) - 1]);
+    }
+}
+
 static void say_open(peer *self, msgpack_packer *packer, input *in)
 {
     static const char *const types[] = {"queue", "queue", "pipe", "lock"};
-    static const char *const names[] = {"a", "b", "c", ""};
     uint8_t what = input_byte(in);
     pack_text(packer, types[what % 4]);
     msgpack_pack_uint8(packer, what / 4 % 3);
@@ -47,7 +70,9 @@ static void say_open(peer *self, msgpack_packer *packer, input *in)
     }
     uint8_t options = input_byte(in);
     bool given[] = {options & 1, options & 2, options & 4, options & 8};
-    msgpack_pack_map(packer, (size_t)given[0] + given[1] + given[2] + given[3]);
+    uint8_t redelivery = input_byte(in);
+    msgpack_pack_map(packer, (size_t)given[0] + given[1] + given[2] + given[3] + count_redelivery(redelivery));
+    say_redelivery(packer, redelivery);
     if (given[0]) {
         pack_text(packer, "joinable");
         options & 16 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
@@ -99,12 +124,12 @@ static uint64_t draw_position(const peer *self, uint32_t handle, input *in)
 
 static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *packer, input *in)
 {
-    static const char *const names[] = {"a", "b", "c", "d"};
     switch (op) {
     case IPC__OP_OPEN:
         say_open(self, packer, in);
         return;
     case IPC__OP_UNLINK:
+    case IPC__OP_INFO:
         pack_text(packer, names[input_below(in, 4)]);
         return;
     case IPC__OP_CANCEL:
@@ -128,6 +153,10 @@ static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *
     case IPC__OP_UNCREDITED:
         msgpack_pack_uint64(packer, draw_number(in));
         return;
+    case IPC__OP_SHUTDOWN:
+    case IPC__OP_BYE:
+        input_below(in, 2) ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        return;
     default:
         return;
     }
@@ -141,7 +170,7 @@ void core_say(peer *self, input *in)
         IPC__OP_FLOW,  IPC__OP_POLL,     IPC__OP_POLL,     IPC__OP_RECALLED, IPC__OP_RECALLED, IPC__OP_DONE,
         IPC__OP_DONE,  IPC__OP_DONE_ANY, IPC__OP_RELEASE,  IPC__OP_JOIN,     IPC__OP_SIZE,     IPC__OP_UNCREDITED,
         IPC__OP_CLOSE, IPC__OP_UNLINK,   IPC__OP_LIST,     IPC__OP_PING,     IPC__OP_CANCEL,   IPC__OP_PIN,
-        IPC__OP_BYE,   IPC__OP_BIND,
+        IPC__OP_BYE,   IPC__OP_BIND,     IPC__OP_SHUTDOWN, IPC__OP_STAT,     IPC__OP_INFO,
     };
     if (ipc__outbox_full(&self->out)) {
         return;

@@ -10,8 +10,9 @@ const char *fuzz_shape(ipc__op op)
 {
     static const char *const shapes[] = {
         [IPC__OP_BIND] = "b",       [IPC__OP_HELLO] = "uss",   [IPC__OP_OPEN] = "su*o",   [IPC__OP_CLOSE] = "",
-        [IPC__OP_UNLINK] = "s",     [IPC__OP_LIST] = "",       [IPC__OP_BYE] = "",        [IPC__OP_PING] = "",
-        [IPC__OP_CANCEL] = "u",     [IPC__OP_PIN] = "",        [IPC__OP_PUT] = "v",       [IPC__OP_PUT_WAIT] = "iv",
+        [IPC__OP_UNLINK] = "s",     [IPC__OP_LIST] = "",       [IPC__OP_BYE] = "?",       [IPC__OP_PING] = "",
+        [IPC__OP_CANCEL] = "u",     [IPC__OP_PIN] = "",        [IPC__OP_STAT] = "",       [IPC__OP_INFO] = "s",
+        [IPC__OP_SHUTDOWN] = "?",   [IPC__OP_SHUT] = "uu",     [IPC__OP_PUT] = "v",       [IPC__OP_PUT_WAIT] = "iv",
         [IPC__OP_FLOW] = "uui",     [IPC__OP_POLL] = "",       [IPC__OP_RECALLED] = "uu", [IPC__OP_DONE] = "uuu",
         [IPC__OP_DONE_ANY] = "",    [IPC__OP_RELEASE] = "uuu", [IPC__OP_JOIN] = "i",      [IPC__OP_SIZE] = "",
         [IPC__OP_UNCREDITED] = "u", [IPC__OP_REPLY] = "i.",    [IPC__OP_DELIVER] = "uv",  [IPC__OP_RECALL] = "uu",

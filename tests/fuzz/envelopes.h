@@ -8,8 +8,8 @@
 #include "wire/envelope.h"
 
 /*
- * The fields of an operation behind seq, in a letter each: u unsigned, i signed, s text, b bytes, v a value, o options
- * (a map); * anything, once; . anything to the end. NULL: there is no such operation.
+ * The fields of an operation behind seq, in a letter each: u unsigned, i signed, ? true or false, s text, b bytes, v a
+ * value, o options (a map); * anything, once; . anything to the end. NULL: there is no such operation.
  */
 const char *fuzz_shape(ipc__op op);
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 OPS = ("open open open open put put put put put_wait put_wait flow flow flow poll poll recalled recalled done done "
-       "done_any release join size uncredited close unlink list ping cancel pin bye bind").split()
+       "done_any release join size uncredited close unlink list ping cancel pin bye bind shutdown stat info").split()
 TIMEOUTS = {-1: 0, 0: 1, 1: 2, 20: 3, 100: 4, 1000: 5, "long": 6, "none": 7}
 NO_SEQ = 250
 FEW, PLENTY = 0, 1
@@ -26,25 +26,26 @@ def said(session, op, handle, *fields, later=False, seq=True):
     return bytes([(COLLECT if later else SAY) | session << 4, OPS.index(op), number, *fields])
 
 
-def queue(session, handle, name=0, joinable=False, maxsize=0):
+def queue(session, handle, name=0, joinable=False, maxsize=0, redelivery=0):
     """One that is neither joinable nor bounded asks for nothing, and attaches to any."""
-    return said(session, "open", handle, 0, 4 * name, 17 * joinable | (2 | maxsize << 5 if maxsize else 0))
+    return said(session, "open", handle, 0, 4 * name, 17 * joinable | (2 | maxsize << 5 if maxsize else 0),
+                redelivery)
 
 
 def unnamed(session, handle):
-    return said(session, "open", handle, 0, 1, 0)
+    return said(session, "open", handle, 0, 1, 0, 0)
 
 
 def pipe(session, handle, name=1, end=0, simplex=False):
-    return said(session, "open", handle, 2, 4 * name, 4 | 8 | 32 * simplex | end << 6)
+    return said(session, "open", handle, 2, 4 * name, 4 | 8 | 32 * simplex | end << 6, 0)
 
 
 def sibling(session, handle, of):
-    return said(session, "open", handle, 0, 3 + 4 * of, 0)
+    return said(session, "open", handle, 0, 3 + 4 * of, 0, 0)
 
 
 def pinned(session, handle, pin=0):
-    return said(session, "open", handle, 0, 2 + 4 * pin, 0)
+    return said(session, "open", handle, 0, 2 + 4 * pin, 0, 0)
 
 
 def put(session, handle, length=1, **how):
@@ -129,9 +130,28 @@ SEEDS = {
     "stopped": life(PLENTY, TWO, queue(0, 1), queue(1, 1), put(0, 1) * 3, flow(1, 1), SECONDS * 3, flow(0, 1)),
     "large": life(PLENTY, TWO, queue(0, 1), put(0, 1, LARGE, later=True), put(0, 1, 200), flow(0, 1)),
     "memory": life(FEW, come(), queue(0, 1), put(0, 1, 250) * 12, flow(0, 1)),
-    "list": life(PLENTY, come(), queue(0, 1), pipe(0, 2), said(0, "list", 0), said(0, "ping", 0), said(0, "bye", 0)),
+    "list": life(PLENTY, come(), queue(0, 1), pipe(0, 2), said(0, "list", 0), said(0, "ping", 0), said(0, "stat", 0),
+                 said(0, "info", 0, 0), said(0, "info", 0, 1), said(0, "bye", 0, 1)),
     "hub_ends_first": life(PLENTY, TWO, queue(0, 1, joinable=True, maxsize=2), queue(1, 1), put_wait(0, 1) * 3,
                            join(1, 1), flow(1, 1), flow(1, 1), said(0, "pin", 1), unlink=False),
+    "shut": life(PLENTY, TWO, queue(0, 1, joinable=True, maxsize=2), queue(1, 1), put_wait(0, 1) * 3, flow(1, 1, 1),
+                 said(1, "shutdown", 1, 0), put(0, 1), flow(1, 1), said(1, "done", 1, 0), flow(1, 1), passing()),
+    "shut_at_once": life(PLENTY, TWO, queue(0, 1, joinable=True), queue(1, 1), put(0, 1) * 4, flow(1, 1, 2) * 2,
+                         join(0, 1), said(0, "shutdown", 1, 1), leave(1, crash=True), said(0, "poll", 1)),
+    "in_vain": life(PLENTY, TWO, queue(0, 1, joinable=True, redelivery=2 << 2), queue(1, 1), put(0, 1) * 2,
+                    (flow(1, 1) * 2 + said(1, "release", 1, 0)) * 3, leave(1, crash=True)),
+    "in_vain_buried": life(PLENTY, TWO, queue(0, 1, joinable=True, redelivery=1 << 2 | 2 << 4), queue(1, 1),
+                           queue(0, 2, name=1), put(0, 1) * 3, flow(1, 1), flow(1, 1, 0), leave(1, crash=True),
+                           flow(0, 2), said(0, "unlink", 0, 1), flow(0, 1) * 2, leave(0, crash=True)),
+    "in_vain_to_and_fro": life(PLENTY, TWO, queue(0, 1, joinable=True, redelivery=1 << 2 | 2 << 4),
+                               said(0, "unlink", 0, 1),
+                               queue(0, 2, name=1, joinable=True, redelivery=1 << 2 | 1 << 4), put(0, 1),
+                               flow(0, 1) * 2, said(0, "release", 1, 0),
+                               flow(0, 2) * 2, said(0, "release", 2, 1), flow(0, 1) * 2),
+    "redelivered_always": life(PLENTY, TWO, queue(0, 1, joinable=True, redelivery=2), queue(1, 1), put(0, 1) * 2,
+                               flow(1, 1) * 2, leave(1, crash=False), flow(0, 1), join(0, 1)),
+    "redelivered_never": life(PLENTY, TWO, queue(0, 1, joinable=True, redelivery=3), queue(1, 1), put(0, 1) * 2,
+                              flow(1, 1) * 2, leave(1, crash=True), flow(0, 1), join(0, 1)),
     "garbled": life(PLENTY, come(), queue(0, 1), put(0, 1, later=True), garble(0, 2, 0x7F)),
     "babble": life(PLENTY, come(), come(), queue(0, 1), babble(1, 0x93, 0x19, 0x01, 0x05), babble(0, 0xC1)),
 }

@@ -139,7 +139,8 @@ class Library:
         library.ipc_msg_bytes.argtypes = [pointer, ctypes.POINTER(size)]
         library.ipc_msg_bytes.restype = pointer
         library.ipc_msg_attempt.argtypes = [pointer]
-        for free in ("ipc_msg_free", "ipc_queue_free", "ipc_conn_free"):
+        library.ipc_pipe_open.argtypes = [ctypes.POINTER(pointer), pointer, ctypes.c_char_p, pointer]
+        for free in ("ipc_msg_free", "ipc_queue_free", "ipc_pipe_free", "ipc_conn_free"):
             getattr(library, free).argtypes = [pointer]
             getattr(library, free).restype = None
         self.library = library
@@ -172,6 +173,12 @@ class RawQueue:
     def join(self):
         """Is all done?"""
         return self.library.ipc_queue_join(self.handle, 0) == 0
+
+    def pipe(self, name):
+        """An end of a pipe on the same hub, to be freed."""
+        pipe = ctypes.c_void_p()
+        assert self.library.ipc_pipe_open(ctypes.byref(pipe), self.conn, name.encode(), None) == 0
+        return pipe
 
     def take(self):
         """Packed bytes and attempt; None when there is nothing."""

@@ -38,7 +38,7 @@ def serve(hub, *options, **more):
 # ---- help and usage ----
 
 
-@pytest.mark.parametrize("command", ["put", "get", "ls", "rm", "serve"])
+@pytest.mark.parametrize("command", ["put", "get", "join", "shutdown", "ls", "info", "stat", "rm", "serve"])
 def test_help__of_each_command(hub, command):
     done = hub.run(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,6 +46,13 @@ def test_help__of_each_command(hub, command):
     assert "--address" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert f"  {command} " in hub.run("--help").stdout
+
+
+def test_help__exit_statuses(hub):
+    """The help and the document have the same ones."""
+    in_help = re.findall(r"^  (\d)  \w", hub.run("--help").stdout, re.MULTILINE)
+    in_document = re.findall(r"^\| (\d) \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert in_help == in_document == list("01234567")
 
 
 def test_help__version(hub):
@@ -62,9 +69,14 @@ def test_help__no_room_for_it(hub):
 @pytest.mark.parametrize("line", [
     "", "frobnicate", "--frobnicate", "put", "put --frobnicate q", "put -5", "put q --maxsize 0", "put q --maxsize -1",
     "put q --maxsize 1x", "put q --timeout x", "put q --timeout -1", "put q --timeout nan", "get", "get a b",
-    "get q --count 0", "get q --count", "get q --follow --timeout 1", "ls a", "rm", "serve a b", "serve -a a b",
+    "put q --count 0", "put q --redeliver crash", "put q --joinable --redeliver sometimes", "put q --max-deliveries 2",
+    "put q --joinable --max-deliveries 0", "put q --joinable --max-deliveries 1001", "put q --joinable --dead-letter d",
+    "get q --count 0", "get q --count", "get q --follow --timeout 1", "get q --dead-letter d", "ls a", "rm", "join",
+    "join a b", "join a --timeout x", "shutdown", "shutdown --immediate", "info", "stat -a a b", "serve a b",
+    "serve -a a b",
     "serve --max-sessions 0", "serve --max-memory 1X", "serve --max-memory 99999999T", "serve --max-message 5G",
-    "serve --session-timeout 0", "serve --max-name 0", "serve --max-name 256", "serve --max-waiting 0",
+    "serve --session-timeout 0",
+    "serve --max-name 0", "serve --max-name 256", "serve --max-waiting 0",
 ])
 def test_usage__mistakes(hub, line):
     done = hub.run(*line.split())
@@ -197,7 +209,7 @@ def test_get__a_deleted_queue(hub):
     hub.wait_open("q")
     assert hub.run("rm", "q").returncode == 0
     status, out, err = finish(child)
-    assert (status, out) == (1, "") and "deleted" in err
+    assert (status, out) == (6, "") and "deleted" in err
 
 
 def test_get__finishes_what_it_has_written(hub):
@@ -284,7 +296,7 @@ def test_put__the_hub_is_killed(hub):
     server.kill()
     server.wait()
     status, _, err = finish(child)
-    assert status == 1 and "hub" in err
+    assert status == 5 and "is gone, and what it held" in err
 
 
 # ---- ls and rm ----
@@ -318,7 +330,7 @@ def test_rm__deletes_what_is_there(hub):
     for name in "abc":
         hub.put(name, 1)
     done = hub.run("rm", "a", "nothing", "b")
-    assert done.returncode == 1 and 'cannot delete "nothing"' in done.stderr
+    assert done.returncode == 6 and 'cannot delete "nothing": nothing is named "nothing"' in done.stderr
     assert list(hub.listed()) == ["c"]
     done = hub.run("rm", "--force", "nothing", "c")
     assert (done.returncode, done.stderr) == (0, "")

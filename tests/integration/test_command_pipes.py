@@ -134,6 +134,18 @@ def test_output__cannot_be_given_back(hub):
     assert hub.rest("q") == [2, 3]
 
 
+def test_output__cannot_be_given_back_to_what_is_shut_down(hub):
+    hub.put("q", "held", 2)
+    child = hub.start("get", "q")
+    wait_readable(child.stdout)
+    assert hub.run("shutdown", "q").returncode == 0
+    child.stdout.close()
+    assert child.wait(PATIENCE) == 4
+    err = child.stderr.read()
+    assert "the queue is shut down" in err and 'the item: "held"' in err
+    assert hub.rest("q") == [2]
+
+
 # ---- kill -9 ----
 
 

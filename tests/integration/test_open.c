@@ -101,12 +101,12 @@ static void test_open__names(void **state)
     ipc_queue_free(queue);
     name[255] = 'n';
     name[256] = '\0';
-    CHECK_ERR(ipc_queue_open(&queue, conn, name, NULL), IPC_EINVAL);
+    CHECK_ERR(ipc_queue_open(&queue, conn, name, NULL), IPC_ENAME);
     CHECK_WORDS("1 to 255 bytes");
-    CHECK_ERR(ipc_queue_open(&queue, conn, "", NULL), IPC_EINVAL);
+    CHECK_ERR(ipc_queue_open(&queue, conn, "", NULL), IPC_ENAME);
     CHECK_OK(ipc_queue_open(&queue, conn, "with spaces / slashes / \xc3\xa9", NULL));
     ipc_queue_free(queue);
-    CHECK_ERR(ipc_queue_open(&queue, conn, "not \xff utf-8", NULL), IPC_EINVAL);
+    CHECK_ERR(ipc_queue_open(&queue, conn, "not \xff utf-8", NULL), IPC_ENAME);
     ipc_msg *list;
     CHECK_OK(ipc_list(conn, &list)); /* nobody's name may spoil it */
     ipc_msg_free(list);
@@ -298,7 +298,7 @@ static void test_limits__sessions(void **state)
     ipc_conn *more;
     const place *where = *state;
     int64_t before = now_ms();
-    CHECK_ERR(ipc_connect(&more, where->address, NULL), IPC_ELIMIT);
+    CHECK_ERR(ipc_connect(&more, where->address, NULL), IPC_ESESSIONS);
     CHECK_WORDS("3 sessions");
     CHECK(now_ms() - before < PROMPT_MS);
     ipc_conn_free(conn[1]);
@@ -315,7 +315,7 @@ static void test_limits__objects(void **state)
     for (int i = 0; i < 4; i++) {
         CHECK_OK(ipc_queue_open(&queue[i], conn, i % 2 ? fresh_name("jobs") : NULL, NULL));
     }
-    CHECK_ERR(ipc_queue_open(&queue[4], conn, NULL, NULL), IPC_ELIMIT);
+    CHECK_ERR(ipc_queue_open(&queue[4], conn, NULL, NULL), IPC_EOBJECTS);
     CHECK_WORDS("4 objects");
     ipc_queue_free(queue[0]); /* without a name: it is gone */
     CHECK_OK(ipc_queue_open(&queue[0], conn, "again", NULL));
@@ -354,7 +354,7 @@ static void test_limits__memory_is_told_by_a_later_call(void **state)
     for (int i = 0; i < FITS + 1; i++) {
         CHECK_OK(ipc_queue_put(me.queue, msg, DEADLINE_MS)); /* on its way; the hub refuses the last one */
     }
-    CHECK_ERR(ipc_queue_flush(me.queue, DEADLINE_MS), IPC_ELIMIT);
+    CHECK_ERR(ipc_queue_flush(me.queue, DEADLINE_MS), IPC_EMEMORY);
     CHECK_WORDS("1 earlier put failed");
     CHECK_WORDS("may hold 1048576");
     CHECK_INT(size_of(me.queue), FITS); /* told once: the handle is good again */

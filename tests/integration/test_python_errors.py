@@ -137,7 +137,7 @@ def test_stubs__name_every_public_method():
     stubbed = {}
     for node in stub_tree().body:
         if isinstance(node, ast.ClassDef):
-            names = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+            names = {each.name for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
             names |= {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
             bases = [stubbed.get(getattr(base, "id", None), set()) for base in node.bases]
             stubbed[node.name] = names.union(*bases)

@@ -398,3 +398,90 @@ def test_strangers__the_address_in_the_environment(hub, conn):
         stranger.communicate(timeout=PATIENCE)
         assert stranger.returncode == 0
     assert conn.Queue("by-environment").get(timeout=PATIENCE) == "hello"
+
+
+# ---- a handle that its sender closes at once ----
+
+
+def answer_all(source, sink):
+    for value in source:
+        sink.put(value)
+    sink.put("end")
+
+
+@pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
+def test_closing__queues_right_after_the_start(conn, context, kind):
+    source, sink = getattr(conn, kind)(), conn.Queue()
+    ticket = sink.share()  # the parent's way back, once its own handle is closed
+    source.put_many(range(50))
+    source.shutdown()
+    child = run(context, answer_all, source, sink)
+    source.close()
+    sink.close()
+    del source, sink
+    got = libipc.attach(ticket)
+    assert [got.get(timeout=PATIENCE) for _ in range(51)] == [*range(50), "end"]
+    finish(child)
+
+
+def receive_all(end, result):
+    got = []
+    while (value := end.recv()) is not None:
+        got.append(value)
+    end.send(len(got))
+    result.put(got)
+
+
+def test_closing__what_was_sent_before_is_read_by_the_child(conn, context):
+    """No false end of file, however late the child comes to read."""
+    ours, theirs = conn.Pipe()
+    result = conn.Queue()
+    for i in range(50):
+        ours.send(i)
+    child = run(context, receive_all, theirs, result)
+    theirs.close()
+    assert ours.poll(0) is False
+    ours.send("late")
+    ours.send(None)
+    assert ours.recv() == 51
+    assert result.get(timeout=PATIENCE) == [*range(50), "late"]
+    finish(child)
+
+
+def test_closing__a_handle_within_another_queues_value(conn, context):
+    """By a ticket, many times over; each receiver closes its own."""
+    requests = conn.Queue()
+    child = run(context, serve, requests)
+    for i in range(20):
+        ours, theirs = conn.Pipe()
+        requests.put({"number": i, "end": theirs.share()})
+        theirs.close()
+        assert ours.recv() == i * i
+        ours.close()
+    requests.put(None)
+    finish(child)
+
+
+def serve(requests):
+    while (request := requests.get()) is not None:
+        with libipc.attach(request["end"]) as end:
+            end.send(request["number"] ** 2)
+
+
+def use_asyncio(source, sink):
+    import asyncio
+
+    async def main():
+        async for value in source:
+            await sink.aput(value)
+
+    asyncio.run(main())
+
+
+def test_asyncio__in_a_child(conn, context):
+    source, sink = conn.Queue(), conn.Queue()
+    child = run(context, use_asyncio, source, sink)
+    source.put_many(range(100))
+    source.shutdown()
+    assert [sink.get(timeout=PATIENCE) for _ in range(100)] == list(range(100))
+    finish(child)

@@ -304,6 +304,27 @@ static void expect_refused(ipc_conn *conn, ipc_queue_options options, const char
     CHECK(!queue);
 }
 
+/* An item that comes where another one was in memory has nothing of what befell that one. */
+static void test_redeliver__in_vain_each_item_counts_its_own(void **state)
+{
+    enum { ROUNDS = 50, DELIVERIES = 3 };
+    ipc_conn *conn = connect_to(*state);
+    ipc_queue *jobs = jobs_with(conn, IPC_REDELIVER_CRASH, DELIVERIES, NULL);
+    for (int64_t number = 1; number <= ROUNDS; number++) {
+        put_numbers(jobs, number, number);
+        for (unsigned attempt = 1; attempt <= DELIVERIES; attempt++) {
+            ipc_msg *item = take(jobs);
+            CHECK_INT(number_of(item), number);
+            CHECK_INT(ipc_msg_attempt(item), attempt);
+            CHECK_OK((attempt < DELIVERIES ? ipc_queue_release : ipc_queue_done)(jobs, item));
+            ipc_msg_free(item);
+        }
+    }
+    CHECK_OK(ipc_queue_join(jobs, DEADLINE_MS));
+    ipc_queue_free(jobs);
+    ipc_conn_free(conn);
+}
+
 static void test_redeliver__options_that_make_no_sense(void **state)
 {
     ipc_conn *conn = connect_to(*state);
@@ -371,6 +392,7 @@ int main(int argc, char **argv)
         AMONG_MORTALS(test_redeliver__never),
         ON_EVERY_LANE(test_redeliver__in_vain_it_goes_to_the_dead_letters),
         AMONG_MORTALS(test_redeliver__in_vain_it_is_dropped_and_join_returns),
+        ON_EVERY_LANE(test_redeliver__in_vain_each_item_counts_its_own),
         ON_EVERY_LANE(test_redeliver__options_that_make_no_sense),
         ON_EVERY_LANE(test_redeliver__options_that_differ),
     };

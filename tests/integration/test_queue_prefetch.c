@@ -24,10 +24,11 @@ static user greedy_consumer(const place *where)
     return self;
 }
 
-/* Every number from first to last once, all for the first time. */
+/* Every number from first to last once. One that comes behind a higher one says so. */
 static void expect_all(ipc_queue *queue, int64_t first, int64_t last, int64_t timeout_ms)
 {
     bool seen[ITEMS + 1] = {false};
+    int64_t highest = 0;
     for (int64_t i = first; i <= last; i++) {
         ipc_msg *item;
         CHECK_OK(ipc_queue_get(queue, timeout_ms, &item));
@@ -35,6 +36,8 @@ static void expect_all(ipc_queue *queue, int64_t first, int64_t last, int64_t ti
         CHECK(number >= first && number <= last && !seen[number]);
         seen[number] = true;
         CHECK_INT(ipc_msg_attempt(item), 1);
+        CHECK_INT(ipc_msg_late(item), number < highest);
+        highest = number > highest ? number : highest;
         ipc_msg_free(item);
     }
 }

@@ -9,6 +9,7 @@
 #include "hub/stream.h"
 #include "util/clock.h"
 
+#include <ipc/queue.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@ enum {
     SIM_SESSIONS_MAX = 64, /* that ever live in one run */
     SIM_PINS = 8,          /* pins that are remembered */
     SIM_PIN_SIZE = 8,
+    SIM_BATCH_MAX = 16, /* puts of one envelope */
+    SIM_NO_TEXT = 0xff, /* a byte that is in no text: names with it are none */
 };
 
 typedef struct sim_world sim_world;
@@ -48,6 +51,9 @@ typedef enum sim_action {
     SIM_LIST,
     SIM_CANCEL,
     SIM_PIN,
+    SIM_STAT,
+    SIM_INFO,
+    SIM_SHUTDOWN,
     SIM_UNLINK,
     SIM_CLOSE,
     SIM_BYE,

@@ -22,7 +22,7 @@ void sim_draw_kind(sim_world *sim)
         [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
         [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,      [SIM_PING] = 5,
         [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3,     [SIM_CLOSE] = 20,
-        [SIM_BYE] = 3,         [SIM_BREAK] = 1,
+        [SIM_BYE] = 3,         [SIM_BREAK] = 1,      [SIM_STAT] = 5,      [SIM_INFO] = 10,      [SIM_SHUTDOWN] = 4,
     };
     sim_kind *kind = &sim->kind;
     for (size_t i = 0; i < SIM_ACTIONS; i++) {
@@ -134,7 +134,9 @@ static int64_t some_timeout(sim_world *sim)
 static void some_name(sim_world *sim, bool pipe, char name[NAME_SIZE], unsigned *number)
 {
     *number = sim_below(sim, sim->kind.names);
-    snprintf(name, NAME_SIZE, "%c%u", pipe ? 'p' : 'q', *number);
+    static const char *const rests[] = {"_long", "\xff"}; /* too long for some hubs; no text */
+    const char *rest = sim_percent(sim, 5) ? rests[sim_below(sim, 2)] : "";
+    snprintf(name, NAME_SIZE, "%c%u%s", pipe ? 'p' : 'q', *number, rest);
 }
 
 /* A number that belongs to a name: its options are mostly the same ones. */
@@ -149,6 +151,21 @@ static unsigned some_mode(sim_world *sim)
 }
 
 /* ---- opening ---- */
+
+/* How often items are handed out, and what becomes of them then. The queue that they go to may be any, also none. */
+static void choose_redelivery(sim_world *sim, unsigned chance, sim_options *options, char dead[NAME_SIZE])
+{
+    static const unsigned deliveries[] = {0, 1, 1, 2, 3};
+    static const char *const names[] = {"d0", "d0", "q0", "q1", "q2", "p0", "p0_long_"};
+    options->has_redeliver = sim_percent(sim, 90);
+    options->redeliver = sim_percent(sim, 1) ? 3 : chance % 3;
+    options->has_max_deliveries = sim_percent(sim, 90);
+    options->max_deliveries = sim_percent(sim, 1) ? 1001 : deliveries[chance / 3 % 5];
+    if ((options->max_deliveries && options->has_max_deliveries && chance / 15 % 3) || sim_percent(sim, 2)) {
+        snprintf(dead, NAME_SIZE, "%s", names[chance / 45 % 7]);
+        options->dead_letter = dead;
+    }
+}
 
 static void act_open_queue(sim_peer *peer)
 {
@@ -169,6 +186,10 @@ static void act_open_queue(sim_peer *peer)
         .joinable = odd ? sim_percent(sim, 50) : trait(sim, number, 2),
         .maxsize = sizes[odd ? sim_below(sim, 6) : trait(sim, number, 6)],
     };
+    char dead[NAME_SIZE];
+    if (options.joinable ? options.has_joinable : sim_percent(sim, 3)) {
+        choose_redelivery(sim, odd ? sim_below(sim, 1000) : trait(sim, number, 1000), &options, dead);
+    }
     sim_open_name(peer, handle, sim_percent(sim, 1), some_mode(sim), named ? name : NULL, &options);
 }
 
@@ -214,10 +235,12 @@ static void put(sim_peer *peer, uint32_t handle)
 {
     sim_world *sim = peer->sim;
     const sim_handle *self = handle_at(peer, handle);
-    if (sim->core.memory > MEMORY_MAX) {
+    if (sim->core.memory > MEMORY_MAX || (self->shut && sim_percent(sim, 70))) {
         return;
     }
-    if (self->pipe || (self->bounded ? sim_client_credits(peer, handle) > 0 : sim_percent(sim, 95))) {
+    /* Without a credit now and then: it has expired on its way. */
+    bool credit = sim_client_credits(peer, handle) > 0 || sim_percent(sim, 3);
+    if (self->pipe || (self->bounded ? credit : sim_percent(sim, 95))) {
         sim_send_put(peer, handle);
     } else if (self->put_waits < SIM_PUT_WAITS_MAX) {
         sim_send_put_wait(peer, handle, some_timeout(sim));
@@ -234,10 +257,17 @@ static void act_put(sim_peer *peer)
 
 static void act_put_burst(sim_peer *peer)
 {
+    sim_world *sim = peer->sim;
+    /* Where memory is short, the model could not tell what is refused inside an envelope. */
+    bool plenty = sim->core.options.max_memory > 2 * MEMORY_MAX;
+    peer->client.batching = plenty && sim_percent(sim, 50);
     uint32_t handle = choose(peer, may_put);
-    for (unsigned i = 2 + sim_below(peer->sim, 8); handle && i > 0; i--) {
+    for (unsigned i = 2 + sim_below(sim, 8); handle && i > 0; i--) {
         put(peer, handle);
+        handle = sim_percent(sim, 10) ? choose(peer, may_put) : handle;
     }
+    peer->client.batching = false;
+    sim_net_send(peer);
 }
 
 /* ---- getting ---- */
@@ -367,7 +397,25 @@ static void act_unlink(sim_peer *peer)
     sim_send_unlink(peer, name);
 }
 
+static void act_shutdown(sim_peer *peer)
+{
+    uint32_t handle = choose(peer, is_queue);
+    if (handle) {
+        sim_send_shutdown(peer, handle, sim_percent(peer->sim, 40));
+    }
+}
+
 /* ---- asking ---- */
+
+static void act_info(sim_peer *peer)
+{
+    char name[NAME_SIZE] = "d0";
+    unsigned number;
+    if (!sim_percent(peer->sim, 10)) {
+        some_name(peer->sim, sim_percent(peer->sim, 30), name, &number);
+    }
+    sim_send_info(peer, name);
+}
 
 static void ask(sim_peer *peer, ipc__op op, choice *such)
 {
@@ -421,6 +469,8 @@ static void act(sim_peer *peer, sim_action action)
         [SIM_DONE] = act_done,
         [SIM_RELEASE] = act_release,
         [SIM_BREAK] = act_break,
+        [SIM_SHUTDOWN] = act_shutdown,
+        [SIM_INFO] = act_info,
     };
     static const struct {
         ipc__op op;
@@ -431,6 +481,7 @@ static void act(sim_peer *peer, sim_action action)
         [SIM_PIN] = {IPC__OP_PIN, is_live},
         [SIM_PING] = {IPC__OP_PING, NULL},
         [SIM_LIST] = {IPC__OP_LIST, NULL},
+        [SIM_STAT] = {IPC__OP_STAT, NULL},
     };
     if (acts[action]) {
         acts[action](peer);

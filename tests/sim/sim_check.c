@@ -51,6 +51,34 @@ static void check_ready(sim_world *sim, const sim_stream *stream, const ipc__str
     }
 }
 
+static const sim_hold *hold_of(const sim_world *sim, const ipc__hold *core)
+{
+    const sim_peer *peer;
+    DL_FOREACH(sim->peers, peer)
+    {
+        if (peer->session == core->session) {
+            return peer->mirror.holds[core->id];
+        }
+    }
+    return NULL;
+}
+
+/* What a consumer wants is what it said, until it is void. */
+static void check_wish(sim_world *sim, const ipc__sub *sub)
+{
+    const sim_hold *hold = sub->hold->session ? hold_of(sim, sub->hold) : NULL;
+    uint64_t window = hold ? hold->window : 0;
+    if (sub->window != window || (window && sub->demand_until != hold->demand_until)) {
+        sim_fail(sim, "the hub counts a window of %" PRIu64 " where %" PRIu64 " are welcome", sub->window, window);
+    }
+    if ((sub->poll != NULL) != (hold && sim_polls(sim, hold))) {
+        sim_fail(sim, "the hub is wrong on whether a consumer waits in a POLL");
+    }
+    if (sub->recalling != (hold && hold->recalled)) {
+        sim_fail(sim, "the hub is wrong on whether a consumer was asked to give back");
+    }
+}
+
 static uint64_t check_sub(sim_world *sim, const sim_stream *stream, const ipc__sub *sub)
 {
     uint64_t count = 0;
@@ -103,23 +131,12 @@ static void check_out(sim_world *sim, const sim_stream *stream, const ipc__strea
     DL_FOREACH(core->subs, sub)
     {
         untaken += check_sub(sim, stream, sub);
+        check_wish(sim, sub);
     }
     if (untaken != core->untaken || untaken != stream->counts[SIM_OUT]) {
         sim_fail(sim, "%" PRIu64 " deliveries are out, counted %" PRIu64 ", and the model has %" PRIu64, untaken,
                  core->untaken, stream->counts[SIM_OUT]);
     }
-}
-
-static const sim_hold *hold_of(const sim_world *sim, const ipc__hold *core)
-{
-    const sim_peer *peer;
-    DL_FOREACH(sim->peers, peer)
-    {
-        if (peer->session == core->session) {
-            return peer->mirror.holds[core->id];
-        }
-    }
-    return NULL;
 }
 
 static void check_credits(sim_world *sim, const ipc__stream *core)
@@ -143,19 +160,19 @@ static void check_credits(sim_world *sim, const ipc__stream *core)
     }
 }
 
-/* maxsize is exact: only a revoked lease goes beyond it. */
+/* maxsize is exact: only what comes back from a lease, or from another queue, goes beyond it. */
 static void check_bound(sim_world *sim, sim_stream *stream, const ipc__stream *core)
 {
     uint64_t kept = sim_peek_kept(core);
     uint64_t maxsize = stream->object->maxsize;
-    if (maxsize && kept > maxsize && kept > stream->kept + stream->revoked) {
+    if (maxsize && kept > maxsize && kept > stream->kept + stream->beyond) {
         sim_fail(sim, "%" PRIu64 " items and credits in a queue of maxsize %" PRIu64, kept, maxsize);
     }
     if (core->putters && (!maxsize || kept < maxsize)) {
         sim_fail(sim, "a put waits although there is room: %" PRIu64 " of %" PRIu64, kept, maxsize);
     }
     stream->kept = kept;
-    stream->revoked = 0;
+    stream->beyond = 0;
 }
 
 /* No lost wake-up. */
@@ -270,6 +287,17 @@ static uint64_t in_streams(const sim_object *object)
     return count;
 }
 
+/* One that came into being for what is handed out in vain is known by its name only. */
+static void find_core(sim_world *sim, sim_object *object)
+{
+    if (!object->core && object->name) {
+        HASH_FIND(hh, sim->core.by_name, object->name, strlen(object->name), object->core);
+    }
+    if (!object->core) {
+        sim_fail(sim, "an object is missing");
+    }
+}
+
 static void check_objects(sim_world *sim)
 {
     unsigned count = 0;
@@ -278,6 +306,7 @@ static void check_objects(sim_world *sim)
     DL_FOREACH(sim->model.objects, object)
     {
         count++;
+        find_core(sim, object);
         unread = unread || (object->name && in_streams(object));
         if (object->core->hold_count != count_holds(object)) {
             sim_fail(sim, "an object has %u holds and not %u", object->core->hold_count, count_holds(object));
@@ -319,6 +348,11 @@ static void check_session(sim_world *sim, const sim_peer *peer)
     if (calls != waiting) {
         sim_fail(sim, "%u calls of session %u wait, the model knows %u", calls, peer->number, waiting);
     }
+    uint32_t counted = peer->session->waiting;
+    if (counted != sim_session_waiting(peer, NULL) || counted > sim->core.options.max_waiting) {
+        sim_fail(sim, "%u calls and pins of session %u are there, the hub counts %" PRIu32,
+                 sim_session_waiting(peer, NULL), peer->number, counted);
+    }
     for (uint32_t handle = 1; handle < SIM_HANDLES; handle++) {
         bool open = handle < peer->session->hold_capacity && peer->session->holds[handle];
         if (open != (peer->mirror.holds[handle] != NULL)) {
@@ -343,7 +377,7 @@ static void check_sessions(sim_world *sim)
 
 /* ---- all ---- */
 
-static void check_memory(sim_world *sim)
+uint64_t sim_memory(const sim_world *sim)
 {
     uint64_t bytes = 0;
     const sim_object *object;
@@ -357,8 +391,18 @@ static void check_memory(sim_world *sim)
             }
         }
     }
+    return bytes;
+}
+
+static void check_counts(sim_world *sim)
+{
+    uint64_t bytes = sim_memory(sim);
     if (bytes != sim->core.memory) {
         sim_fail(sim, "items of %" PRIu64 " bytes are there, and the hub counts %" PRIu64, bytes, sim->core.memory);
+    }
+    if (sim->core.refused != sim->model.refused) {
+        sim_fail(sim, "%" PRIu64 " puts were refused, and the hub counts %" PRIu64, sim->model.refused,
+                 sim->core.refused);
     }
 }
 
@@ -388,14 +432,60 @@ static void check_pins(sim_world *sim)
     }
 }
 
+/* A stream's timers that run: of its own, of consumers and of producers. */
+static size_t count_stream_timers(const ipc__stream *core)
+{
+    size_t count = ipc__timer_armed(&core->rebalance);
+    const ipc__sub *sub;
+    const ipc__source *source;
+    DL_FOREACH(core->subs, sub)
+    {
+        count += ipc__timer_armed(&sub->validity);
+    }
+    DL_FOREACH(core->sources, source)
+    {
+        count += ipc__timer_armed(&source->expiry);
+    }
+    return count;
+}
+
+/* Every timer that runs belongs to something that is there. */
+static void check_timers(sim_world *sim)
+{
+    size_t count = 0;
+    const ipc__session *session;
+    DL_FOREACH(sim->core.sessions, session)
+    {
+        const ipc__call *call;
+        DL_FOREACH2(session->calls, call, session_next)
+        {
+            count += ipc__timer_armed(&call->timer);
+        }
+    }
+    const sim_object *object;
+    DL_FOREACH(sim->model.objects, object)
+    {
+        for (int end = 0; end <= (int)object->pipe; end++) {
+            count += count_stream_timers(sim_peek_stream(object->core, end));
+        }
+    }
+    for (const ipc__pin *pin = sim->core.pins; pin; pin = pin->hh.next) {
+        count += ipc__timer_armed(&pin->expiry);
+    }
+    if (count != sim->core.timers.count) {
+        sim_fail(sim, "%zu timers run, and %zu of them belong to something", sim->core.timers.count, count);
+    }
+}
+
 void sim_check(sim_world *sim)
 {
     sim_model_left(sim);
     check_objects(sim);
     check_sessions(sim);
-    check_memory(sim);
+    check_counts(sim);
     check_deadlines(sim);
     check_pins(sim);
+    check_timers(sim);
 }
 
 /* ---- when everybody answers ---- */
@@ -431,6 +521,9 @@ void sim_check_prompt(sim_world *sim)
 
 static void check_quiet_stream(sim_world *sim, const sim_stream *stream, const ipc__stream *core)
 {
+    if (count_stream_timers(core)) {
+        sim_fail(sim, "a timer of a stream runs, and nothing can come of it");
+    }
     if (stream->counts[SIM_OUT]) {
         sim_fail(sim, "%" PRIu64 " deliveries are out, and nobody takes them or gives them back",
                  stream->counts[SIM_OUT]);

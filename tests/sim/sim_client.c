@@ -103,9 +103,9 @@ bool sim_client_take(sim_peer *peer, uint32_t handle)
     sim_say(peer->sim, "client %u takes item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, delivery.item,
             delivery.attempt, handle, delivery.position);
     sim_model_truly_taken(peer, delivery.item, delivery.attempt);
-    if (delivery.attempt == 1) {
+    if (delivery.attempt == 1 && !delivery.late) {
         if (delivery.seq <= self->newest) {
-            sim_fail(peer->sim, "client %u took item number %" PRIu64 " at attempt 1 behind number %" PRIu64,
+            sim_fail(peer->sim, "client %u took item number %" PRIu64 " for the first time behind number %" PRIu64,
                      peer->number, delivery.seq, self->newest);
         }
         self->newest = delivery.seq;
@@ -170,6 +170,10 @@ static void on_deliver(const arrival *in)
     if (!ipc__read_value(in->envelope, &value, &block)) {
         sim_fail(in->peer->sim, "a delivery without a value");
     }
+    bool late = false;
+    if (in->head.fields == 3 && !ipc__read_bool(&in->envelope->at, &late)) {
+        sim_fail(in->peer->sim, "a delivery that is late or not, nobody knows");
+    }
     if (self->phase != SIM_OPENED) {
         return;
     }
@@ -180,6 +184,7 @@ static void on_deliver(const arrival *in)
         .seq = in->head.seq,
         .item = sim_value_read(in->peer->sim, value),
         .attempt = attempt,
+        .late = late,
         .valid_until = in->stamp + validity,
     };
     if (!self->dropping && !self->deleted) {
@@ -232,12 +237,12 @@ static void on_end(const arrival *in)
     if (self->phase != SIM_OPENED || in->peer->client.leaving) {
         return;
     }
-    if (code == IPC_EEOF) {
+    if (code == IPC_EEOF || code == IPC_ESHUTDOWN) {
         look_at_ring(in->peer, in->head.handle);
         if (self->untaken.count) {
-            sim_fail(in->peer->sim, "the end of file came before everything was read");
+            sim_fail(in->peer->sim, "the end came before everything was taken");
         }
-        self->ended = true;
+        self->ended = self->ended || code == IPC_EEOF;
     } else {
         self->deleted = true;
         self->untaken.count = 0;
@@ -250,6 +255,15 @@ static void on_credit(const arrival *in)
     number(in);
     in->handle->credits = sim_client_credits(in->peer, in->head.handle) + credits;
     in->handle->credits_until = in->stamp + in->peer->sim->core.validity;
+}
+
+static void on_shut(const arrival *in)
+{
+    if (number(in) || number(in)) {
+        sim_fail(in->peer->sim, "SHUT came with numbers that mean nothing");
+    }
+    in->handle->shut = true;
+    in->handle->credits = 0;
 }
 
 static void on_uncredit(const arrival *in)
@@ -276,6 +290,7 @@ static void read_options(const arrival *in)
     if (!ipc__option_uint(options, "maxsize", &maxsize, &present) ||
         !ipc__option_uint(options, "end", &end, &present) ||
         !ipc__option_bool(options, "joinable", &self->joinable, &present) ||
+        !ipc__option_bool(options, "shut", &self->shut, &present) ||
         !ipc__option_bool(options, "simplex", &simplex, &present)) {
         sim_fail(in->peer->sim, "OPEN was answered with broken options");
     }
@@ -367,6 +382,9 @@ static void on_operation(const arrival *in)
         break;
     case IPC__OP_UNCREDIT:
         on_uncredit(in);
+        break;
+    case IPC__OP_SHUT:
+        on_shut(in);
         break;
     case IPC__OP_FAIL:
         break;

@@ -22,6 +22,7 @@ typedef struct sim_delivery {
     uint64_t seq;
     uint64_t item; /* from the value */
     uint32_t attempt;
+    bool late;
     uint64_t valid_until;
 } sim_delivery;
 
@@ -37,13 +38,14 @@ typedef struct sim_handle {
     bool pipe, joinable, bounded;
     bool receives, sends;
     bool ended;   /* the end of file was met */
+    bool shut;    /* so the hub said, of a queue: it takes no puts */
     bool deleted; /* so the hub said */
     unsigned polls;
     unsigned put_waits;
     unsigned dropping; /* RECALLEDs with something given back whose REVOKE has not come */
     uint64_t position;
     uint64_t taken;
-    uint64_t newest; /* the highest number of an item that it took at attempt 1 */
+    uint64_t newest; /* the highest number of an item that it took at attempt 1, and not late */
     uint64_t window;
     uint64_t demand_until;
     sim_deliveries untaken;
@@ -65,6 +67,7 @@ typedef struct sim_client {
     uint64_t ahead; /* how far its clock is before the hub's */
     uint64_t acked;
     uint64_t sent;     /* put bytes */
+    bool batching;     /* what it puts is gathered, for one envelope */
     bool leaving;      /* it has sent its last: a BYE, or something that breaks the protocol */
     bool broken;       /* ... the latter */
     bool trusts_rings; /* on the immediate lane it takes what is ready, however old */
@@ -96,6 +99,11 @@ typedef struct sim_options {
     bool has_joinable, joinable;
     bool has_maxsize;
     uint64_t maxsize;
+    bool has_redeliver;
+    uint64_t redeliver;
+    bool has_max_deliveries;
+    uint64_t max_deliveries;
+    const char *dead_letter; /* NULL: not said */
     bool has_end;
     uint64_t end;
     bool has_simplex, simplex;
@@ -106,7 +114,7 @@ void sim_open_name(sim_peer *peer, uint32_t handle, bool pipe, unsigned mode, co
 void sim_open_pin(sim_peer *peer, uint32_t handle, bool pipe, const unsigned char *pin);
 void sim_open_sibling(sim_peer *peer, uint32_t handle, uint32_t sibling, const sim_options *options);
 void sim_send_plain(sim_peer *peer, ipc__op op, uint32_t handle); /* a request without fields */
-void sim_send_put(sim_peer *peer, uint32_t handle);
+void sim_send_put(sim_peer *peer, uint32_t handle);               /* or, while it is batching, gather it */
 void sim_send_put_wait(sim_peer *peer, uint32_t handle, int64_t timeout_ms);
 void sim_send_flow(sim_peer *peer, uint32_t handle, uint64_t window, int64_t wait_ms);
 void sim_send_back(sim_peer *peer, uint32_t handle, size_t count); /* the newest; 0: none */
@@ -114,9 +122,11 @@ void sim_send_uncredited(sim_peer *peer, uint32_t handle, uint64_t credits);
 void sim_send_settle(sim_peer *peer, ipc__op op, uint32_t handle, size_t held);
 void sim_send_join(sim_peer *peer, uint32_t handle, int64_t timeout_ms);
 void sim_send_cancel(sim_peer *peer, uint64_t target);
+void sim_send_shutdown(sim_peer *peer, uint32_t handle, bool immediate);
+void sim_send_info(sim_peer *peer, const char *name);
 void sim_send_unlink(sim_peer *peer, const char *name);
 void sim_send_close(sim_peer *peer, uint32_t handle);
-void sim_send_bye(sim_peer *peer);
+void sim_send_bye(sim_peer *peer);                     /* with or without a word on whether it failed */
 void sim_send_broken(sim_peer *peer, uint32_t handle); /* something that the protocol forbids */
 
 #endif

@@ -3,6 +3,7 @@
  * Touches the model. One thread.
  */
 #include "sim.h"
+#include "sim_look.h"
 #include "sim_peek.h"
 
 #include <inttypes.h>
@@ -48,20 +49,25 @@ static sim_hold *hold_of(sim_peer *peer, uint32_t handle, const char *what)
 
 /* ---- answers with fields ---- */
 
+/* An object comes into being, and with it the one that its options name. */
+static sim_object *open_new(sim_world *sim)
+{
+    sim_object *object = sim_object_add(sim, sim->model.now.fresh);
+    sim->model.now.fresh.name = sim->model.now.fresh.dead_letter = NULL;
+    ipc__bytes dead = {(const unsigned char *)object->dead_letter,
+                       object->dead_letter ? strlen(object->dead_letter) : 0};
+    if (dead.length && !sim_object_named(sim, dead)) {
+        sim_object_add(sim, (sim_object){.name = strdup(object->dead_letter)});
+    }
+    return object;
+}
+
 static void opened(emission *out, const sim_request *request)
 {
     sim_world *sim = out->sim;
     sim_object *object = sim->model.now.opening;
     if (!object) {
-        object = malloc(sizeof *object);
-        if (!object) {
-            sim_fail(sim, "the simulator ran out of memory");
-        }
-        *object = sim->model.now.fresh;
-        sim->model.now.fresh.name = NULL;
-        object->streams[0] = (sim_stream){.object = object, .end = 0};
-        object->streams[1] = (sim_stream){.object = object, .end = 1};
-        DL_APPEND(sim->model.objects, object);
+        object = open_new(sim);
     }
     sim_hold *hold = sim_hold_add(sim, object, out->peer, request->handle, sim->model.now.end);
     sim_pin *pin = sim->model.now.pin;
@@ -69,20 +75,7 @@ static void opened(emission *out, const sim_request *request)
         pin->expires = sim->now + UINT64_C(60) * IPC__US_PER_S;
     }
     object->core = out->peer->session->holds[request->handle]->object;
-    uint64_t maxsize = UINT64_MAX;
-    uint64_t end = UINT64_MAX;
-    bool joinable = false;
-    bool simplex = false;
-    bool present;
-    bool readable = ipc__option_uint(out->at, "maxsize", &maxsize, &present) &&
-                    ipc__option_uint(out->at, "end", &end, &present) &&
-                    ipc__option_bool(out->at, "joinable", &joinable, &present) &&
-                    ipc__option_bool(out->at, "simplex", &simplex, &present);
-    bool right = object->pipe ? end == (uint64_t)hold->end + 1 && simplex == object->simplex
-                              : maxsize == object->maxsize && joinable == object->joinable;
-    if (!readable || !right) {
-        sim_fail(sim, "OPEN was answered with options that are not the object's");
-    }
+    sim_look_opened(sim, hold, out->at);
 }
 
 static void pinned(emission *out, const sim_request *request)
@@ -97,40 +90,6 @@ static void pinned(emission *out, const sim_request *request)
     pin->expires = IPC__NEVER;
     pin->hold = sim_hold_add(out->sim, request->hold->object, NULL, 0, request->hold->end);
     DL_APPEND(out->sim->model.pins, pin);
-}
-
-static void sized(emission *out, const sim_request *request)
-{
-    const sim_object *object = request->hold->object;
-    const sim_stream *stream = &object->streams[0];
-    uint64_t parked = sim_peek_parked(sim_peek_stream(object->core, 0));
-    uint64_t size = stream->counts[SIM_HELD] + stream->counts[SIM_OUT] - parked;
-    uint64_t room = object->maxsize > size ? object->maxsize - size : 0;
-    uint64_t expected[4] = {size, object->maxsize, object->joinable ? sim_live(stream) : 0, room};
-    for (int i = 0; i < 4; i++) {
-        bool joinable;
-        if (i == 3 && (!ipc__read_bool(&out->at, &joinable) || joinable != object->joinable)) {
-            sim_fail(out->sim, "SIZE was answered without whether the queue is joinable");
-        }
-        uint64_t told = number(out);
-        if (told != expected[i]) {
-            sim_fail(out->sim, "SIZE was answered with %" PRIu64 " for %" PRIu64 " (number %d)", told, expected[i], i);
-        }
-    }
-}
-
-static void listed(emission *out)
-{
-    uint32_t told = 0;
-    uint32_t named = 0;
-    const sim_object *object;
-    DL_FOREACH(out->sim->model.objects, object)
-    {
-        named += object->name != NULL;
-    }
-    if (!ipc__read_array(&out->at, &told) || told != named) {
-        sim_fail(out->sim, "LIST names %u objects of %u", told, named);
-    }
 }
 
 /* ---- answers ---- */
@@ -160,6 +119,7 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
 {
     if (code == IPC_OK && request->item->state == SIM_WAITING) {
         sim_item_move(request->item, SIM_HELD);
+        request->item->stream->accepted++;
     }
     if (code == IPC_EFULL) {
         const sim_object *object = request->hold->object;
@@ -194,6 +154,11 @@ static void polled(const emission *out, const sim_request *request, int64_t code
                      hold->peer->number);
         }
     }
+    bool over = sim_over(stream->object) || (stream->object->shut && stream->object->may_end);
+    if (code == IPC_ESHUTDOWN ? !over : code == IPC_EEMPTY && sim_over(stream->object)) {
+        sim_fail(out->sim, "POLL was answered with %" PRId64 ", which is wrong on whether the queue is shut down",
+                 code);
+    }
     if (code == IPC_EEMPTY && (got || sim_peek_stream(stream->object->core, stream->end)->ready)) {
         sim_fail(out->sim, "POLL was answered with nothing although there is something");
     }
@@ -210,20 +175,36 @@ static void joined(const emission *out, const sim_request *request, int64_t code
     }
 }
 
+static void check_limit(const emission *out, const sim_request *request)
+{
+    if (sim_session_waiting(out->peer, request) < out->sim->core.options.max_waiting) {
+        sim_fail(out->sim, "request %" PRIu64 " of session %u was refused although fewer wait than may", request->seq,
+                 out->peer->number);
+    }
+}
+
 /* An answer that the model did not know in advance. */
 static void undecided(const emission *out, const sim_request *request, int64_t code)
 {
     static const struct {
-        ipc_err good, bad;
+        ipc_err codes[4]; /* and 0 */
     } allowed[] = {
-        [IPC__OP_PUT_WAIT] = {IPC_OK, IPC_EFULL},
-        [IPC__OP_POLL] = {IPC_OK, IPC_EEMPTY},
-        [IPC__OP_DONE_ANY] = {IPC_EUNFINISHED, IPC_EUNFINISHED},
-        [IPC__OP_JOIN] = {IPC_OK, IPC_ETIMEOUT},
+        [IPC__OP_PUT_WAIT] = {{IPC_EFULL, IPC_ELIMIT}},
+        [IPC__OP_POLL] = {{IPC_EEMPTY, IPC_ESHUTDOWN, IPC_ELIMIT}},
+        [IPC__OP_DONE_ANY] = {{IPC_EUNFINISHED, IPC_ELIMIT}},
+        [IPC__OP_JOIN] = {{IPC_ETIMEOUT, IPC_ELIMIT}},
     };
-    if (code != allowed[request->op].good && code != allowed[request->op].bad) {
+    bool good = false;
+    for (size_t i = 0; i < 4; i++) {
+        good = good || code == allowed[request->op].codes[i];
+    }
+    if (!good || (code == IPC_OK && request->op == IPC__OP_DONE_ANY)) {
         sim_fail(out->sim, "request %" PRIu64 " of session %u (%s) was answered with %" PRId64, request->seq,
                  out->peer->number, sim_op_name(request->op), code);
+    }
+    if (code == IPC_ELIMIT) {
+        check_limit(out, request);
+        return;
     }
     if (!request->hold) {
         return; /* of a session that ends: nobody reads it */
@@ -247,10 +228,16 @@ static void answered_ok(emission *out, const sim_request *request)
         pinned(out, request);
         break;
     case IPC__OP_SIZE:
-        sized(out, request);
+        sim_look_sized(out->sim, request->hold->object, out->at);
         break;
     case IPC__OP_LIST:
-        listed(out);
+        sim_look_listed(out->sim, out->at);
+        break;
+    case IPC__OP_INFO:
+        sim_look_info(out->sim, request->about, out->at);
+        break;
+    case IPC__OP_STAT:
+        sim_look_stat(out->sim, request, out->at);
         break;
     default:
         break;
@@ -285,13 +272,16 @@ static void on_reply(emission *out)
 
 static void on_fail(emission *out)
 {
+    sim_world *sim = out->sim;
+    sim_model *model = &sim->model;
     int64_t code = signed_number(out);
-    const ipc__head *head = &out->sim->model.now.head;
-    if (out->peer != out->sim->model.now.peer || out->head.seq != head->seq || code != out->sim->model.now.fail) {
-        sim_fail(out->sim, "operation %" PRIu64 " of session %u was refused with %" PRId64 ", not %d", out->head.seq,
-                 out->peer->number, code, out->sim->model.now.fail);
+    bool due = out->peer == model->now.peer && model->now.fail_count && model->now.fails[0].seq == out->head.seq;
+    if (!due || model->now.fails[0].code != code) {
+        sim_fail(sim, "operation %" PRIu64 " of session %u was refused with %" PRId64 ", not %d", out->head.seq,
+                 out->peer->number, code, due ? model->now.fails[0].code : IPC_OK);
     }
-    out->sim->model.now.fail = IPC_OK;
+    model->now.fail_count--;
+    memmove(model->now.fails, model->now.fails + 1, model->now.fail_count * sizeof model->now.fails[0]);
 }
 
 static void on_end(emission *out)
@@ -304,6 +294,10 @@ static void on_end(emission *out)
             sim_fail(sim, "session %u was told that handle %u is deleted", out->peer->number, hold->handle);
         }
         hold->end_due = false;
+        return;
+    }
+    if (code == IPC_ESHUTDOWN) {
+        sim_told_over(hold);
         return;
     }
     if (code != IPC_EEOF || !hold->object->pipe || hold->ended || !sim_end_gone(hold->object, !hold->end) ||
@@ -334,7 +328,7 @@ static void taken_back(const emission *out, sim_hold *hold)
         sim_fail(sim, "session %u, handle %u: deliveries were taken back while they were valid", out->peer->number,
                  hold->handle);
     }
-    sim_give_back(hold, 0, 1);
+    sim_give_back(sim, hold, 0, SIM_UNSURE);
 }
 
 static void on_revoke(emission *out)
@@ -345,6 +339,11 @@ static void on_revoke(emission *out)
     hold->recalled = false;
     if (last != hold->position) {
         sim_fail(out->sim, "REVOKE up to position %" PRIu64 " of %" PRIu64, last, hold->position);
+    }
+    if (first == 0 && hold->revoke_due) {
+        hold->revoke_due = false;
+        hold->window = 0;
+        return;
     }
     if (first == 0) {
         taken_back(out, hold);
@@ -371,6 +370,16 @@ static void on_uncredit(const emission *out)
     sim_hold *hold = hold_of(out->peer, out->head.handle, "an UNCREDIT");
     hold->uncredited = true;
     hold->uncredited_at = out->sim->now;
+}
+
+static void on_shut(const emission *out)
+{
+    sim_hold *hold = hold_of(out->peer, out->head.handle, "a SHUT");
+    if (!hold->shut_due) {
+        sim_fail(out->sim, "session %u, handle %u was told of a shutdown that is none", out->peer->number,
+                 hold->handle);
+    }
+    hold->shut_due = false;
 }
 
 static void say(const emission *out)
@@ -410,6 +419,9 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
     case IPC__OP_UNCREDIT:
         on_uncredit(&out);
         break;
+    case IPC__OP_SHUT:
+        on_shut(&out);
+        break;
     default:
         sim_fail(peer->sim, "the hub sent %s", sim_op_name(out.head.op));
     }
@@ -417,7 +429,7 @@ void sim_model_sent(sim_peer *peer, const void *op, size_t length)
 
 /* ---- deliveries ---- */
 
-static bool polls(const sim_world *sim, const sim_hold *hold)
+bool sim_polls(const sim_world *sim, const sim_hold *hold)
 {
     const sim_request *request;
     DL_FOREACH(sim->model.requests, request)
@@ -470,8 +482,9 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
         sim_fail(sim, "session %u, handle %u: a delivery of item %" PRIu64 ", which is not there to be had (state %d)",
                  peer->number, handle, item->id, item->state);
     }
-    /* Behind a younger item it is no first delivery any more, or the order of those would not hold. */
-    item->attempt += core->seq < sim_newest(hold);
+    if (core->late != (core->seq < sim_newest(hold))) {
+        sim_fail(sim, "item %" PRIu64 " comes %s: it says the opposite", item->id, core->late ? "in order" : "late");
+    }
     if (core->attempt != item->attempt || (item->seq && item->seq != core->seq) ||
         core->position != hold->position + 1) {
         sim_fail(sim,
@@ -479,7 +492,7 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
                  " %u %" PRIu64,
                  item->id, core->seq, core->attempt, core->position, item->seq, item->attempt, hold->position + 1);
     }
-    if (hold->ended || (!sim_demands(hold, sim->now) && !polls(sim, hold))) {
+    if (hold->ended || (!sim_demands(hold, sim->now) && !sim_polls(sim, hold))) {
         sim_fail(sim, "session %u, handle %u: a delivery that it did not ask for", peer->number, handle);
     }
     item->seq = core->seq;
@@ -510,7 +523,7 @@ void sim_model_recalled(sim_peer *peer, uint32_t handle, uint64_t count)
     for (uint64_t position = hold->position; position > 0 && count > 0; position--) {
         sim_item *item = sim_out_at(hold, position);
         if (item) {
-            sim_item_return(item, 0);
+            sim_item_return(peer->sim, item, SIM_UNTAKEN);
             count--;
         }
     }

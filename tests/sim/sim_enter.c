@@ -2,7 +2,7 @@
  * The model, what enters the hub: every operation is read from its bytes, and what must come of it is settled.
  * Touches the model. One thread.
  */
-#include "sim.h"
+#include "sim_entry.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,212 +10,69 @@
 
 enum { SHORT_WAIT_MS = 250 }; /* the longest that the hub lets a request wait that has no patience */
 
-/* One operation on its way in. */
-typedef struct entry {
-    sim_world *sim;
-    sim_peer *peer;
-    ipc__envelope *envelope;
-    ipc__head head;
-    sim_hold *hold;
-    sim_request *request; /* NULL: a pipelined one */
-} entry;
+/* ---- fields ---- */
 
-static uint64_t number(const entry *in)
+static _Noreturn void broken(const sim_entry *in)
+{
+    sim_fail(in->sim, "the simulator's client broke the protocol with %s", sim_op_name(in->head.op));
+}
+
+uint64_t sim_entry_uint(const sim_entry *in)
 {
     uint64_t value;
     if (!ipc__read_uint(&in->envelope->at, &value)) {
-        sim_fail(in->sim, "the simulator's client broke the protocol");
+        broken(in);
     }
     return value;
 }
 
-static int64_t signed_number(const entry *in)
+int64_t sim_entry_int(const sim_entry *in)
 {
     int64_t value;
     if (!ipc__read_int(&in->envelope->at, &value)) {
-        sim_fail(in->sim, "the simulator's client broke the protocol");
+        broken(in);
     }
     return value;
 }
 
-static ipc__bytes value_of(const entry *in)
+bool sim_entry_bool(const sim_entry *in)
+{
+    bool value;
+    if (!ipc__read_bool(&in->envelope->at, &value)) {
+        broken(in);
+    }
+    return value;
+}
+
+ipc__bytes sim_entry_text(const sim_entry *in)
+{
+    ipc__bytes text;
+    if (!ipc__read_str(&in->envelope->at, &text)) {
+        broken(in);
+    }
+    return text;
+}
+
+ipc__bytes sim_entry_value(const sim_entry *in)
 {
     ipc__bytes value;
     ipc__block *block;
     if (!ipc__read_value(in->envelope, &value, &block)) {
-        sim_fail(in->sim, "the simulator's client broke the protocol");
+        broken(in);
     }
     return value;
 }
 
-static void decide(const entry *in, ipc_err code)
+void sim_entry_decide(const sim_entry *in, ipc_err code)
 {
     sim_request_decide(in->sim, in->request, code);
 }
 
-/* ---- opening ---- */
-
-typedef struct wanted {
-    uint64_t maxsize, end;
-    bool joinable, simplex;
-    bool asks_maxsize, asks_joinable, asks_simplex, asks_end;
-} wanted;
-
-static wanted read_options(const entry *in, ipc_cursor options)
-{
-    wanted want = {0};
-    if (!ipc__option_uint(options, "maxsize", &want.maxsize, &want.asks_maxsize) ||
-        !ipc__option_uint(options, "end", &want.end, &want.asks_end) ||
-        !ipc__option_bool(options, "joinable", &want.joinable, &want.asks_joinable) ||
-        !ipc__option_bool(options, "simplex", &want.simplex, &want.asks_simplex)) {
-        sim_fail(in->sim, "the simulator's client broke the protocol");
-    }
-    return want;
-}
-
-static bool matches(const sim_object *object, const wanted *want)
-{
-    if (object->pipe) {
-        return !want->asks_simplex || want->simplex == object->simplex;
-    }
-    return (!want->asks_maxsize || want->maxsize == object->maxsize) &&
-           (!want->asks_joinable || want->joinable == object->joinable);
-}
-
-/* Both ends of a pipe are gone: the next opener begins anew. */
-static void begin_anew(sim_object *object)
-{
-    if (!sim_end_gone(object, 0) || !sim_end_gone(object, 1)) {
-        return;
-    }
-    object->met[0] = object->met[1] = false;
-}
-
-static ipc_err choose_end(const sim_object *object, uint64_t asked, int *end)
-{
-    if (asked > 2) {
-        return IPC_EINVAL;
-    }
-    if (asked == 0) {
-        *end = sim_holders(object, 0) || sim_end_gone(object, 0);
-        if (sim_holders(object, *end)) {
-            return IPC_EBUSY;
-        }
-    } else {
-        *end = (int)asked - 1;
-    }
-    return sim_end_gone(object, *end) ? IPC_EPIPE : IPC_OK;
-}
-
-static sim_pin *find_pin(sim_world *sim, ipc__bytes bytes)
-{
-    sim_pin *pin;
-    DL_FOREACH(sim->model.pins, pin)
-    {
-        if (bytes.length == SIM_PIN_SIZE && memcmp(pin->bytes, bytes.data, SIM_PIN_SIZE) == 0) {
-            return pin;
-        }
-    }
-    return NULL;
-}
-
-static ipc_err expect_named(sim_world *sim, bool pipe, uint64_t mode, ipc__bytes name, const wanted *want)
-{
-    sim_object *object = sim_object_named(sim, name);
-    sim->model.now.opening = object;
-    if (!object) {
-        return mode == IPC_OPEN_ATTACH ? IPC_ENOENT : IPC_OK;
-    }
-    if (mode == IPC_OPEN_CREATE) {
-        return IPC_EEXIST;
-    }
-    if (object->pipe != pipe) {
-        return IPC_ETYPE;
-    }
-    return matches(object, want) ? IPC_OK : IPC_EOPTIONS;
-}
-
-static ipc_err expect_pinned(sim_world *sim, bool pipe, ipc__bytes bytes)
-{
-    sim_pin *pin = find_pin(sim, bytes);
-    if (!pin) {
-        return IPC_ENOENT;
-    }
-    if (pin->hold->object->pipe != pipe) {
-        return IPC_ETYPE;
-    }
-    sim->model.now.pin = pin;
-    sim->model.now.opening = pin->hold->object;
-    sim->model.now.end = pin->hold->end;
-    return IPC_OK;
-}
-
-static ipc_err expect_sibling(const entry *in, bool pipe, int64_t handle)
-{
-    const sim_hold *sibling = handle > 0 && handle < SIM_HANDLES ? in->peer->mirror.holds[handle] : NULL;
-    if (!sibling) {
-        return IPC_EDELETED;
-    }
-    in->sim->model.now.opening = sibling->object;
-    return sibling->object->pipe == pipe ? IPC_OK : IPC_ETYPE;
-}
-
-/* Which end an OPEN gets that is not one of a pin. */
-static ipc_err expect_end(sim_world *sim, bool pipe, const wanted *want)
-{
-    sim->model.now.end = 0;
-    sim_object *object = sim->model.now.opening;
-    if (!object && sim->core.object_count >= sim->core.options.max_objects) {
-        return IPC_EOBJECTS;
-    }
-    if (!pipe) {
-        return IPC_OK;
-    }
-    if (object) {
-        begin_anew(object);
-    }
-    return choose_end(object ? object : &sim->model.now.fresh, want->end, &sim->model.now.end);
-}
-
-static void enter_open(const entry *in)
-{
-    sim_world *sim = in->sim;
-    ipc__bytes type;
-    ipc_value where;
-    if (!ipc__read_str(&in->envelope->at, &type)) {
-        sim_fail(sim, "the simulator's client broke the protocol");
-    }
-    bool pipe = type.length == 4;
-    uint64_t mode = number(in);
-    if (ipc_cursor_next(&in->envelope->at, &where)) {
-        sim_fail(sim, "the simulator's client broke the protocol");
-    }
-    wanted want = read_options(in, in->envelope->at);
-    ipc__bytes place = {(const unsigned char *)where.as.bytes.data, where.as.bytes.length};
-    sim->model.now.opening = NULL;
-    sim->model.now.pin = NULL;
-    sim->model.now.fresh = pipe ? (sim_object){.pipe = true, .simplex = want.simplex}
-                                : (sim_object){.joinable = want.joinable, .maxsize = want.maxsize};
-    ipc_err err = IPC_OK;
-    if (where.kind == IPC_KIND_BIN) {
-        decide(in, expect_pinned(sim, pipe, place));
-        return;
-    }
-    if (where.kind == IPC_KIND_STR) {
-        err = expect_named(sim, pipe, mode, place, &want);
-        sim->model.now.fresh.name =
-            sim->model.now.opening || err ? NULL : strndup((const char *)place.data, place.length);
-    } else if (where.kind == IPC_KIND_INT) {
-        err = expect_sibling(in, pipe, where.as.i);
-    }
-    decide(in, err ? err : expect_end(sim, pipe, &want));
-}
-
 /* ---- ends ---- */
 
-static void enter_close(const entry *in)
+static void enter_close(const sim_entry *in)
 {
-    decide(in, IPC_OK);
+    sim_entry_decide(in, IPC_OK);
     if (in->hold) {
         sim_hold_end(in->sim, in->hold, IPC__END_CLEAN);
     }
@@ -233,15 +90,11 @@ static void drop_pins_of(sim_world *sim, const sim_object *object)
     }
 }
 
-static void enter_unlink(const entry *in)
+static void enter_unlink(const sim_entry *in)
 {
     sim_world *sim = in->sim;
-    ipc__bytes name;
-    if (!ipc__read_str(&in->envelope->at, &name)) {
-        sim_fail(sim, "the simulator's client broke the protocol");
-    }
-    sim_object *object = sim_object_named(sim, name);
-    decide(in, object ? IPC_OK : IPC_ENOENT);
+    sim_object *object = sim_object_named(sim, sim_entry_text(in));
+    sim_entry_decide(in, object ? IPC_OK : IPC_ENOENT);
     if (!object) {
         return;
     }
@@ -263,9 +116,15 @@ static void enter_unlink(const entry *in)
     sim_stream_clear(&object->streams[1]);
 }
 
-static void enter_cancel(const entry *in)
+static void enter_bye(const sim_entry *in)
 {
-    sim_request *target = sim_request_of(in->sim, in->peer, number(in));
+    in->peer->mirror.failed = in->head.fields == 1 && sim_entry_bool(in);
+    sim_entry_decide(in, IPC_OK);
+}
+
+static void enter_cancel(const sim_entry *in)
+{
+    sim_request *target = sim_request_of(in->sim, in->peer, sim_entry_uint(in));
     if (target) {
         sim_request_decide(in->sim, target, IPC_EINTR);
     }
@@ -273,7 +132,7 @@ static void enter_cancel(const entry *in)
 
 /* ---- putting ---- */
 
-static ipc_err refusal(const entry *in, size_t length)
+static ipc_err refusal(const sim_entry *in, size_t length)
 {
     const ipc__core *core = &in->sim->core;
     if (!in->hold) {
@@ -282,19 +141,25 @@ static ipc_err refusal(const entry *in, size_t length)
     if (in->hold->object->pipe && sim_end_gone(in->hold->object, !in->hold->end)) {
         return IPC_EPIPE;
     }
-    if (length > core->options.max_message) {
-        return IPC_ETOOBIG;
+    ipc_err err = IPC_OK;
+    if (in->hold->object->shut) {
+        err = IPC_ESHUTDOWN;
+    } else if (length > core->options.max_message) {
+        err = IPC_ETOOBIG;
+    } else if (core->memory + length > core->options.max_memory) {
+        err = IPC_EMEMORY;
     }
-    return core->memory + length > core->options.max_memory ? IPC_EMEMORY : IPC_OK;
+    in->sim->model.refused += err != IPC_OK;
+    return err;
 }
 
-static void enter_put(const entry *in)
+static void enter_put(const sim_entry *in)
 {
     bool waits = in->head.op == IPC__OP_PUT_WAIT;
     if (waits) {
-        in->request->timeout_ms = signed_number(in);
+        in->request->timeout_ms = sim_entry_int(in);
     }
-    ipc__bytes value = value_of(in);
+    ipc__bytes value = sim_entry_value(in);
     in->peer->mirror.put_bytes += value.length;
     uint64_t id;
     memcpy(&id, value.data, sizeof id);
@@ -305,19 +170,22 @@ static void enter_put(const entry *in)
     if (!err) {
         sim_item *item = sim_item_add(in->sim, sim_outgoing(in->hold), in->peer->number, id, value.length,
                                       waits ? SIM_WAITING : SIM_HELD);
+        item->stream->accepted += !waits;
         if (waits) {
             in->request->item = item;
         }
     } else if (waits) {
-        decide(in, err);
+        sim_entry_decide(in, err);
     } else {
-        in->sim->model.now.fail = err;
+        sim_model *model = &in->sim->model;
+        model->now.fails[model->now.fail_count].seq = in->head.seq;
+        model->now.fails[model->now.fail_count++].code = err;
     }
 }
 
-static void enter_uncredited(const entry *in)
+static void enter_uncredited(const sim_entry *in)
 {
-    number(in);
+    sim_entry_uint(in);
     if (in->hold) {
         in->hold->uncredited = false;
         in->hold->promised = 0; /* however it counts */
@@ -326,103 +194,122 @@ static void enter_uncredited(const entry *in)
 
 /* ---- getting ---- */
 
-static void enter_flow(const entry *in)
+static void enter_flow(const sim_entry *in)
 {
     if (!in->hold) {
         return;
     }
     in->hold->recalled_at = in->sim->now;
-    sim_take(in->hold, number(in));
-    in->hold->window = number(in);
-    int64_t wait_ms = signed_number(in);
+    sim_take(in->hold, sim_entry_uint(in));
+    in->hold->window = sim_entry_uint(in);
+    int64_t wait_ms = sim_entry_int(in);
     in->hold->demand_until = wait_ms < 0 ? UINT64_MAX : in->sim->now + (uint64_t)wait_ms * SIM_MS;
+    if (sim_over(in->hold->object)) {
+        in->hold->over_due = true;
+    }
 }
 
-static void enter_poll(const entry *in)
+static void enter_poll(const sim_entry *in)
 {
     const sim_request *other;
     DL_FOREACH(in->sim->model.requests, other)
     {
         if (other != in->request && other->op == IPC__OP_POLL && other->hold == in->hold) {
-            decide(in, IPC_EBUSY);
+            sim_entry_decide(in, IPC_EBUSY);
         }
     }
 }
 
-static void enter_recalled(const entry *in)
+static void enter_recalled(const sim_entry *in)
 {
     if (!in->hold) {
         return;
     }
     in->hold->recalled = false;
-    sim_take(in->hold, number(in));
-    uint64_t first = number(in);
+    sim_take(in->hold, sim_entry_uint(in));
+    uint64_t first = sim_entry_uint(in);
     in->sim->model.now.first = first;
     if (first) {
-        sim_give_back(in->hold, first, 0);
+        sim_give_back(in->sim, in->hold, first, SIM_UNTAKEN);
         in->hold->window = 0;
         sim_ring_settle(in->peer, in->head.handle, first);
     }
 }
 
-static void enter_settle(const entry *in)
+static void enter_settle(const sim_entry *in)
 {
     if (!in->hold) {
         return;
     }
-    uint64_t seq = number(in);
-    sim_take(in->hold, number(in));
-    uint64_t attempt = number(in);
+    sim_object *object = in->hold->object;
+    uint64_t seq = sim_entry_uint(in);
+    sim_take(in->hold, sim_entry_uint(in));
+    uint64_t attempt = sim_entry_uint(in);
+    sim_may_end(object); /* before the item comes back */
     sim_item *item;
-    DL_FOREACH2(in->hold->object->leases, item, newer)
+    DL_FOREACH2(object->leases, item, newer)
     {
         if (item->seq == seq && item->attempt == attempt) {
             if (in->head.op == IPC__OP_DONE) {
                 sim_finish(item);
             } else {
-                sim_item_return(item, 1);
+                sim_item_return(in->sim, item, SIM_REVOKED);
             }
             return;
         }
     }
 }
 
-static void enter_done_any(const entry *in)
+static void enter_done_any(const sim_entry *in)
 {
     sim_object *object = in->hold->object;
     in->request->timeout_ms = SHORT_WAIT_MS;
     if (object->leases) {
         sim_finish(object->leases);
-        decide(in, IPC_OK);
+        sim_entry_decide(in, IPC_OK);
     } else if (object->streams[0].counts[SIM_OUT] == 0) {
-        decide(in, IPC_EUNFINISHED);
+        sim_entry_decide(in, IPC_EUNFINISHED);
     }
 }
 
-static void enter_join(const entry *in)
+static void enter_join(const sim_entry *in)
 {
-    in->request->timeout_ms = signed_number(in);
+    in->request->timeout_ms = sim_entry_int(in);
     if (sim_live(&in->hold->object->streams[0]) == 0) {
-        decide(in, IPC_OK);
+        sim_entry_decide(in, IPC_OK);
     } else if (in->request->timeout_ms == 0) {
-        decide(in, IPC_ETIMEOUT);
+        sim_entry_decide(in, IPC_ETIMEOUT);
     }
+}
+
+/* ---- looking ---- */
+
+static void enter_info(const sim_entry *in)
+{
+    in->request->about = sim_object_named(in->sim, sim_entry_text(in));
+    sim_entry_decide(in, in->request->about ? IPC_OK : IPC_ENOENT);
+}
+
+static void enter_pin(const sim_entry *in)
+{
+    bool full = sim_session_waiting(in->peer, in->request) >= in->sim->core.options.max_waiting;
+    sim_entry_decide(in, full ? IPC_ELIMIT : IPC_OK);
 }
 
 /* ---- all ---- */
 
 /* A request for an object that is gone. */
-static bool answered_deleted(const entry *in)
+static bool answered_deleted(const sim_entry *in)
 {
     bool about_object = in->head.op > IPC__OP_OBJECT || in->head.op == IPC__OP_PIN;
     if (!in->request || !about_object || in->hold || in->head.op == IPC__OP_PUT_WAIT) {
         return false;
     }
-    decide(in, IPC_EDELETED);
+    sim_entry_decide(in, IPC_EDELETED);
     return true;
 }
 
-static void enter_object_op(const entry *in)
+static void enter_object_op(const sim_entry *in)
 {
     switch (in->head.op) {
     case IPC__OP_PUT:
@@ -451,20 +338,23 @@ static void enter_object_op(const entry *in)
     case IPC__OP_JOIN:
         enter_join(in);
         break;
+    case IPC__OP_SHUTDOWN:
+        sim_enter_shutdown(in);
+        break;
     default: /* SIZE */
-        decide(in, IPC_OK);
+        sim_entry_decide(in, IPC_OK);
         break;
     }
 }
 
-static void enter(const entry *in)
+static void enter(const sim_entry *in)
 {
     if (answered_deleted(in)) {
         return;
     }
     switch (in->head.op) {
     case IPC__OP_OPEN:
-        enter_open(in);
+        sim_enter_open(in);
         break;
     case IPC__OP_CLOSE:
         enter_close(in);
@@ -475,11 +365,19 @@ static void enter(const entry *in)
     case IPC__OP_CANCEL:
         enter_cancel(in);
         break;
-    case IPC__OP_LIST:
     case IPC__OP_BYE:
-    case IPC__OP_PING:
+        enter_bye(in);
+        break;
+    case IPC__OP_INFO:
+        enter_info(in);
+        break;
     case IPC__OP_PIN:
-        decide(in, IPC_OK);
+        enter_pin(in);
+        break;
+    case IPC__OP_LIST:
+    case IPC__OP_STAT:
+    case IPC__OP_PING:
+        sim_entry_decide(in, IPC_OK);
         break;
     default:
         enter_object_op(in);
@@ -487,20 +385,17 @@ static void enter(const entry *in)
     }
 }
 
-void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
+static void enter_one(sim_peer *peer, ipc__envelope *envelope)
 {
     sim_world *sim = peer->sim;
-    entry in = {.sim = sim, .peer = peer, .envelope = &envelope};
-    if (!ipc__envelope_next(&envelope, &in.head)) {
+    sim_entry in = {.sim = sim, .peer = peer, .envelope = envelope};
+    if (!ipc__envelope_next(envelope, &in.head)) {
         sim_fail(sim, "the simulator's client broke the protocol");
     }
     sim_say(sim, "hub < %u: %s handle %u seq %" PRIu64, peer->number, sim_op_name(in.head.op), in.head.handle,
             in.head.seq);
     in.hold = in.head.handle < SIM_HANDLES ? peer->mirror.holds[in.head.handle] : NULL;
-    sim->model.now.peer = peer;
     sim->model.now.head = in.head;
-    sim->model.now.fail = IPC_OK;
-    sim->model.now.first = 0;
     if (ipc__op_is_request(in.head.op)) {
         in.request = calloc(1, sizeof *in.request);
         if (!in.request) {
@@ -519,6 +414,21 @@ void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
         DL_APPEND(sim->model.requests, in.request);
     }
     enter(&in);
+}
+
+void sim_model_enter(sim_peer *peer, ipc__envelope envelope)
+{
+    peer->sim->model.now.peer = peer;
+    peer->sim->model.now.fail_count = 0;
+    peer->sim->model.now.first = 0;
+    while (ipc__envelope_more(&envelope)) {
+        ipc_cursor next = envelope.at;
+        if (ipc_cursor_skip(&next)) {
+            sim_fail(peer->sim, "the simulator's client sent broken operations");
+        }
+        enter_one(peer, &envelope);
+        envelope.at.at = next.at; /* over fields that nobody reads */
+    }
 }
 
 /* ---- afterwards ---- */
@@ -549,9 +459,9 @@ void sim_model_left(sim_world *sim)
                      request->peer->number, sim_op_name(request->op), request->code);
         }
     }
-    if (model->now.fail || model->now.first) {
-        sim_fail(sim, "%s of session %u was not followed by its FAIL %d or REVOKE %" PRIu64,
-                 sim_op_name(model->now.head.op), model->now.peer->number, model->now.fail, model->now.first);
+    if (model->now.fail_count || model->now.first) {
+        sim_fail(sim, "%s of session %u was not followed by %u FAILs or by REVOKE %" PRIu64,
+                 sim_op_name(model->now.head.op), model->now.peer->number, model->now.fail_count, model->now.first);
     }
     sim_object *object;
     sim_object *next;
@@ -561,7 +471,9 @@ void sim_model_left(sim_world *sim)
             bury(sim, object);
         }
     }
+    sim_model_shut_left(sim);
     free(model->now.fresh.name);
-    model->now.fresh.name = NULL;
+    free(model->now.fresh.dead_letter);
+    model->now.fresh.name = model->now.fresh.dead_letter = NULL;
     model->now.peer = NULL;
 }

@@ -34,6 +34,23 @@ static sim_peer *peer_new(sim_world *sim, sim_lane lane)
     return peer;
 }
 
+/* Whether the hub takes a session as it must; one that it does not take is forgotten. */
+static bool admitted(sim_peer *peer, ipc_err err)
+{
+    sim_world *sim = peer->sim;
+    unsigned sessions = 0;
+    const sim_peer *other;
+    DL_COUNT(sim->peers, other, sessions);
+    ipc_err expected = sessions >= sim->core.options.max_sessions ? IPC_ESESSIONS : IPC_OK;
+    if (err != expected) {
+        sim_fail(sim, "the hub, which has %u sessions, takes another one with %d, not %d", sessions, err, expected);
+    }
+    if (err) {
+        sim_peer_free(peer);
+    }
+    return !err;
+}
+
 sim_peer *sim_arrive(sim_world *sim)
 {
     static const unsigned char words[] = "sim";
@@ -43,8 +60,8 @@ sim_peer *sim_arrive(sim_world *sim)
     }
     ipc__identity who = {{words, 3}, {words, 3}, peer->number};
     const ipc__lane_ops *lane = peer->lane == SIM_IMMEDIATE ? &sim_immediate_lane : &sim_delayed_lane;
-    if (ipc__core_session(&sim->core, lane, peer, &who, &peer->session)) {
-        sim_fail(sim, "the hub takes no session");
+    if (!admitted(peer, ipc__core_session(&sim->core, lane, peer, &who, &peer->session))) {
+        return NULL;
     }
     DL_APPEND(sim->peers, peer);
     sim_say(sim, "session %u comes, on the %s lane", peer->number, lane->name);
@@ -92,8 +109,9 @@ sim_peer *sim_fork(sim_peer *parent)
     ipc_cursor_init(&cursor, numbers.data, numbers.length);
     ipc_err err = ipc__core_fork(parent->session, child, cursor, &child->session);
     ipc__buf_free(&numbers);
-    if (err) {
-        sim_fail(sim, "a fork of session %u was refused with %d", parent->number, err);
+    child->forked = true;
+    if (!admitted(child, err)) {
+        return NULL;
     }
     DL_APPEND(sim->peers, child);
     sim_say(sim, "session %u is forked: %u", parent->number, child->number);

@@ -107,14 +107,6 @@ void sim_item_move(sim_item *item, sim_state state)
     }
 }
 
-void sim_item_return(sim_item *item, uint32_t raise)
-{
-    item->stream->revoked += item->state == SIM_LEASED;
-    item->attempt += raise;
-    item->returned = true;
-    sim_item_move(item, SIM_HELD);
-}
-
 uint64_t sim_live(const sim_stream *stream)
 {
     return stream->counts[SIM_HELD] + stream->counts[SIM_OUT] + stream->counts[SIM_LEASED];
@@ -176,6 +168,7 @@ static void take_one(sim_world *sim, sim_hold *hold, sim_item *item)
         return;
     }
     sim_item_move(item, SIM_LEASED);
+    item->leased = ++sim->model.leased;
     item->lessee = hold->peer->number;
     sim_request *request;
     DL_FOREACH(sim->model.requests, request)
@@ -206,20 +199,6 @@ void sim_take(sim_hold *hold, uint64_t position)
             return;
         }
         take_one(hold->peer->sim, hold, oldest);
-    }
-}
-
-void sim_give_back(sim_hold *hold, uint64_t first, uint32_t raise)
-{
-    sim_item *item;
-    DL_FOREACH(sim_incoming(hold)->items, item)
-    {
-        if (item->state == SIM_OUT && item->hold == hold && item->position >= first) {
-            if (raise && item->seq > hold->newest_taken) {
-                hold->newest_taken = item->seq; /* it may have been taken */
-            }
-            sim_item_return(item, raise);
-        }
     }
 }
 
@@ -265,12 +244,31 @@ sim_object *sim_object_named(sim_world *sim, ipc__bytes name)
     return NULL;
 }
 
+unsigned sim_object_count(const sim_world *sim)
+{
+    unsigned count = 0;
+    const sim_object *object;
+    DL_COUNT(sim->model.objects, object, count);
+    return count;
+}
+
+sim_object *sim_object_add(sim_world *sim, sim_object fresh)
+{
+    sim_object *object = make(sim, sizeof *object);
+    *object = fresh;
+    object->streams[0] = (sim_stream){.object = object, .end = 0};
+    object->streams[1] = (sim_stream){.object = object, .end = 1};
+    DL_APPEND(sim->model.objects, object);
+    return object;
+}
+
 void sim_object_free(sim_world *sim, sim_object *object)
 {
     sim_stream_clear(&object->streams[0]);
     sim_stream_clear(&object->streams[1]);
     DL_DELETE(sim->model.objects, object);
     free(object->name);
+    free(object->dead_letter);
     free(object);
 }
 
@@ -346,7 +344,7 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
         hold->peer->mirror.holds[hold->handle] = NULL;
     }
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
-    sim_give_back(hold, 0, unsure);
+    sim_give_back(sim, hold, 0, unsure ? SIM_REVOKED : SIM_UNTAKEN);
     sim_stream *unread = sim_incoming(hold);
     DL_DELETE(object->holds, hold);
     int side = hold->end;
@@ -393,6 +391,22 @@ void sim_request_decide(sim_world *sim, sim_request *request, ipc_err code)
     request->code = code;
 }
 
+unsigned sim_session_waiting(const sim_peer *peer, const sim_request *except)
+{
+    unsigned count = 0;
+    const sim_request *request;
+    DL_FOREACH(peer->sim->model.requests, request)
+    {
+        count += request->peer == peer && request != except;
+    }
+    const sim_pin *pin;
+    DL_FOREACH(peer->sim->model.pins, pin)
+    {
+        count += pin->owner == peer;
+    }
+    return count;
+}
+
 uint64_t sim_waiting(const sim_world *sim, const sim_object *object, ipc__op op)
 {
     uint64_t count = 0;
@@ -425,30 +439,16 @@ void sim_model_expire(sim_world *sim, uint64_t now)
     }
 }
 
-/* What a session has taken and not done. */
-static void end_leases(sim_world *sim, unsigned lessee, ipc__end end)
-{
-    sim_object *object;
-    DL_FOREACH(sim->model.objects, object)
-    {
-        sim_item *item;
-        sim_item *next;
-        DL_FOREACH_SAFE2(object->leases, item, next, newer)
-        {
-            if (item->lessee == lessee) {
-                item->lessee = 0;
-                if (end == IPC__END_CRASH) {
-                    sim_item_return(item, 1);
-                }
-            }
-        }
-    }
-}
-
 void sim_model_end(sim_peer *peer, ipc__end end)
 {
     sim_world *sim = peer->sim;
+    end = end == IPC__END_CLEAN && peer->mirror.failed ? IPC__END_FAILED : end;
     sim->model.now.ending = peer;
+    sim_object *object;
+    DL_FOREACH(sim->model.objects, object)
+    {
+        object->may_end = true; /* before what was leased comes back */
+    }
     sim_pin *pin;
     sim_pin *next;
     DL_FOREACH_SAFE(sim->model.pins, pin, next)
@@ -462,7 +462,7 @@ void sim_model_end(sim_peer *peer, ipc__end end)
             sim_hold_end(sim, peer->mirror.holds[handle], end);
         }
     }
-    end_leases(sim, peer->number, end);
+    sim_leases_end(sim, peer->number, end);
 }
 
 void sim_model_ended(sim_peer *peer)

@@ -30,12 +30,14 @@ struct sim_item {
     sim_state state;
     uint64_t seq; /* the hub's number; 0: not told yet */
     uint32_t attempt;
+    uint32_t strikes;     /* how often it came back unfinished */
     bool returned;        /* it was given back once: its place in the order is free */
     uint64_t truly_taken; /* the attempts at which clients took it: a bit each */
     sim_hold *hold;       /* SIM_OUT: to whom */
     uint64_t position;    /* ... and its place there */
     uint64_t delivered_at;
-    unsigned lessee;         /* SIM_LEASED: the session; 0: it has ended cleanly */
+    uint64_t leased;         /* SIM_LEASED: the how-manieth of the run it is */
+    unsigned lessee;         /* ... and the session; 0: it has ended, and left it unfinished */
     sim_item *prev, *next;   /* in the stream, by arrival */
     sim_item *older, *newer; /* SIM_LEASED: in the object, by time of taking */
 };
@@ -45,14 +47,22 @@ struct sim_stream {
     int end;         /* that reads it; a queue's is 0 */
     sim_item *items; /* WAITING to LEASED */
     uint64_t counts[SIM_GONE + 1];
-    uint64_t kept;    /* after the step before: items and credits that count against maxsize */
-    uint64_t revoked; /* leases revoked in this step: they need no room */
+    uint64_t accepted; /* how many have come in so far; parked ones too, while they are there */
+    uint64_t kept;     /* after the step before: items and credits that count against maxsize */
+    uint64_t beyond;   /* those of this step that need no room: from revoked leases, and handed out in vain */
 };
 
 struct sim_object {
     char *name; /* NULL: none */
     bool pipe, joinable, simplex;
     uint64_t maxsize;
+    ipc_redeliver redeliver;
+    uint32_t max_deliveries;
+    char *dead_letter; /* NULL: none */
+    bool shut;
+    bool discarding; /* shut down at once */
+    bool over;       /* after the step before: shut down, and nothing is left to be taken */
+    bool may_end;    /* it may have been so in the course of this step */
     bool met[2];
     bool dying; /* it is being unlinked in this step */
     sim_stream streams[2];
@@ -78,6 +88,10 @@ struct sim_hold {
     uint64_t recalled_at;                /* ... when, or when it was heard of since */
     bool ended;                          /* the end of file was told */
     bool end_due;                        /* ... or, while the object is unlinked, must be */
+    bool shut_due;                       /* of the shutdown it must be told in this step */
+    bool revoke_due;                     /* ... of what is dropped by it */
+    bool over_due;                       /* ... that nothing more will come, because it asks */
+    bool over_told;                      /* ... was it told */
     uint64_t last[SIM_SESSIONS_MAX + 1]; /* per producer: the newest item delivered for the first time */
     sim_hold *prev, *next;
 };
@@ -91,8 +105,9 @@ struct sim_request {
     uint64_t entered;
     int64_t timeout_ms;
     sim_hold *hold;
-    sim_item *item; /* a PUT_WAIT's */
-    bool decided;   /* it must be answered in this step, with this code */
+    sim_item *item;    /* a PUT_WAIT's */
+    sim_object *about; /* an INFO's */
+    bool decided;      /* it must be answered in this step, with this code */
     ipc_err code;
     sim_request *prev, *next;
 };
@@ -108,6 +123,7 @@ struct sim_pin {
 /* What the model knows of a session. */
 typedef struct sim_mirror {
     uint64_t put_bytes; /* of values that have entered the hub */
+    bool failed;        /* its BYE said so */
     sim_hold *holds[SIM_HANDLES];
 } sim_mirror;
 
@@ -117,10 +133,16 @@ typedef struct sim_model {
     sim_pin *pins;
     sim_item **items; /* by id - 1 */
     size_t item_capacity;
+    uint64_t leased;  /* leases so far */
+    uint64_t refused; /* puts so far */
     struct {
         sim_peer *peer; /* whose operation is processed; NULL: none */
         ipc__head head;
-        ipc_err fail;        /* the FAIL that is due; IPC_OK: none */
+        struct {
+            uint64_t seq;
+            ipc_err code;
+        } fails[SIM_BATCH_MAX]; /* FAILs that are due, in this order */
+        unsigned fail_count;
         uint64_t first;      /* a RECALLED's: a REVOKE is due; 0: none */
         sim_object *opening; /* what an OPEN is for; NULL: a new one */
         sim_object fresh;    /* ... of this kind */
@@ -173,7 +195,6 @@ sim_item *sim_item_add(sim_world *sim, sim_stream *stream, unsigned producer, ui
                        sim_state state);
 void sim_item_move(sim_item *item, sim_state state);
 void sim_stream_clear(sim_stream *stream);
-void sim_item_return(sim_item *item, uint32_t raise);
 sim_item *sim_out_at(const sim_hold *hold, uint64_t position);
 uint64_t sim_out_count(const sim_hold *hold);
 sim_stream *sim_incoming(const sim_hold *hold); /* what a hold reads */
@@ -183,23 +204,59 @@ unsigned sim_holders(const sim_object *object, int end);
 bool sim_end_gone(const sim_object *object, int end);
 bool sim_receives(const sim_object *object, int end);
 uint64_t sim_newest(const sim_hold *hold); /* the highest number of an item that it has, or had */
+bool sim_polls(const sim_world *sim, const sim_hold *hold);
 bool sim_demands(const sim_hold *hold, uint64_t now);
 void sim_take(sim_hold *hold, uint64_t position);
 void sim_finish(sim_item *item);
-void sim_give_back(sim_hold *hold, uint64_t first, uint32_t raise);
 sim_object *sim_object_named(sim_world *sim, ipc__bytes name);
+unsigned sim_object_count(const sim_world *sim);
+sim_object *sim_object_add(sim_world *sim, sim_object fresh);
 void sim_object_free(sim_world *sim, sim_object *object);
 sim_hold *sim_hold_add(sim_world *sim, sim_object *object, sim_peer *peer, uint32_t handle, int end);
 void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end);
 sim_request *sim_request_of(sim_world *sim, const sim_peer *peer, uint64_t seq);
 void sim_request_drop(sim_world *sim, sim_request *request);
 void sim_request_decide(sim_world *sim, sim_request *request, ipc_err code);
+unsigned sim_session_waiting(const sim_peer *peer, const sim_request *except);    /* calls, and pins */
 uint64_t sim_waiting(const sim_world *sim, const sim_object *object, ipc__op op); /* undecided ones */
 void sim_pin_drop(sim_world *sim, sim_pin *pin);
+
+/* ---- how items come back (sim_back.c) ---- */
+
+typedef enum sim_return {
+    SIM_UNTAKEN, /* certainly */
+    SIM_UNSURE,  /* it may have been taken: the attempt tells */
+    SIM_REVOKED, /* it was taken, or, at a crash, the oldest may have been: that counts against it */
+} sim_return;
+
+void sim_item_return(sim_world *sim, sim_item *item, sim_return how);
+
+/* What a hold has from a position on. */
+void sim_give_back(sim_world *sim, sim_hold *hold, uint64_t first, sim_return how);
+
+/* What a session has taken and not done. */
+void sim_leases_end(sim_world *sim, unsigned lessee, ipc__end end);
+
+/* ---- shutting down (sim_shut.c) ---- */
+
+/* Whether it is shut down and nothing is left that could be taken. */
+bool sim_over(const sim_object *object);
+
+/* In the course of this step it is as it is now. */
+void sim_may_end(sim_object *object);
+
+/* The hub tells a hold that nothing more will come. */
+void sim_told_over(sim_hold *hold);
+
+/* After a step: whoever had to be told was. */
+void sim_model_shut_left(sim_world *sim);
 
 /* ---- the check of everything, after each step (sim_check.c) ---- */
 
 void sim_check(sim_world *sim);
+
+/* The bytes that all items take. */
+uint64_t sim_memory(const sim_world *sim);
 
 /* When everybody has had time to answer: nobody keeps what another one waits for. */
 void sim_check_prompt(sim_world *sim);

@@ -38,7 +38,7 @@ static void post(sim_world *sim, sim_message **queue, ipc__outbox *out, const ui
 
 void sim_net_send(sim_peer *peer)
 {
-    if (peer->client.leaving) {
+    if (peer->client.leaving || ipc__outbox_empty(&peer->client.out)) {
         ipc__outbox_reset(&peer->client.out);
         return;
     }
@@ -149,10 +149,13 @@ static void write_delivery(sim_peer *peer, uint32_t handle, const ipc__item *ite
         flush(peer);
     }
     msgpack_packer packer = ipc__packer(&peer->out.ops);
-    ipc__write_op(&packer, IPC__OP_DELIVER, handle, item->seq, 2);
+    ipc__write_op(&packer, IPC__OP_DELIVER, handle, item->seq, 2 + item->late);
     msgpack_pack_uint32(&packer, item->attempt);
     if (!ipc__write_value(&peer->out, ipc__item_bytes(item), ipc__item_block(item))) {
         sim_fail(peer->sim, "the simulator ran out of memory");
+    }
+    if (item->late) {
+        msgpack_pack_true(&packer);
     }
 }
 

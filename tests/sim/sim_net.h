@@ -36,6 +36,7 @@ struct sim_peer {
     sim_world *sim;
     unsigned number; /* from 1 */
     sim_lane lane;
+    bool forked;
     ipc__session *session;
     bool stopped;    /* its process is stopped */
     unsigned sloth;  /* of ten chances to be heard it misses so many */

@@ -46,6 +46,8 @@ const char *sim_op_name(ipc__op op)
         [IPC__OP_REPLY] = "REPLY",       [IPC__OP_DELIVER] = "DELIVER", [IPC__OP_RECALL] = "RECALL",
         [IPC__OP_END] = "END",           [IPC__OP_FAIL] = "FAIL",       [IPC__OP_CREDIT] = "CREDIT",
         [IPC__OP_UNCREDIT] = "UNCREDIT", [IPC__OP_REVOKE] = "REVOKE",   [IPC__OP_UNCREDITED] = "UNCREDITED",
+        [IPC__OP_SHUTDOWN] = "SHUTDOWN", [IPC__OP_SHUT] = "SHUT",       [IPC__OP_STAT] = "STAT",
+        [IPC__OP_INFO] = "INFO",
     };
     return op < sizeof names / sizeof names[0] && names[op] ? names[op] : "an operation that is none";
 }
@@ -161,6 +163,15 @@ static void begin(sim_world *sim)
     }
     if (sim_percent(sim, 10)) {
         options.max_objects = 3;
+    }
+    if (sim_percent(sim, 10)) {
+        options.max_waiting = 1 + sim_below(sim, 3);
+    }
+    if (sim_percent(sim, 10)) {
+        options.max_sessions = 1 + sim_below(sim, sim->kind.sessions);
+    }
+    if (sim_percent(sim, 10)) {
+        options.max_name = 2 + sim_below(sim, 3);
     }
     ipc__core_init(&sim->core, &options);
     sim->now = 1 + sim_below(sim, 100 * IPC__US_PER_S);

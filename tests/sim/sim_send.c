@@ -39,8 +39,9 @@ static void pack_bool(msgpack_packer *packer, bool value)
 
 static void pack_options(msgpack_packer *packer, const sim_options *options)
 {
-    msgpack_pack_map(packer,
-                     (size_t)options->has_joinable + options->has_maxsize + options->has_end + options->has_simplex);
+    msgpack_pack_map(packer, (size_t)options->has_joinable + options->has_maxsize + options->has_redeliver +
+                                 options->has_max_deliveries + (options->dead_letter != NULL) + options->has_end +
+                                 options->has_simplex);
     if (options->has_joinable) {
         pack_text(packer, "joinable");
         pack_bool(packer, options->joinable);
@@ -48,6 +49,18 @@ static void pack_options(msgpack_packer *packer, const sim_options *options)
     if (options->has_maxsize) {
         pack_text(packer, "maxsize");
         msgpack_pack_uint64(packer, options->maxsize);
+    }
+    if (options->has_redeliver) {
+        pack_text(packer, "redeliver");
+        msgpack_pack_uint64(packer, options->redeliver);
+    }
+    if (options->has_max_deliveries) {
+        pack_text(packer, "max_deliveries");
+        msgpack_pack_uint64(packer, options->max_deliveries);
+    }
+    if (options->dead_letter) {
+        pack_text(packer, "dead_letter");
+        pack_text(packer, options->dead_letter);
     }
     if (options->has_end) {
         pack_text(packer, "end");
@@ -126,7 +139,9 @@ void sim_send_put(sim_peer *peer, uint32_t handle)
     self->credits -= self->credits > 0;
     op_begin(peer, IPC__OP_PUT, handle, 1);
     pack_new_value(peer);
-    sim_net_send(peer);
+    if (!peer->client.batching) {
+        sim_net_send(peer);
+    }
 }
 
 void sim_send_put_wait(sim_peer *peer, uint32_t handle, int64_t timeout_ms)
@@ -214,11 +229,28 @@ void sim_send_cancel(sim_peer *peer, uint64_t target)
     sim_net_send(peer);
 }
 
-void sim_send_unlink(sim_peer *peer, const char *name)
+void sim_send_shutdown(sim_peer *peer, uint32_t handle, bool immediate)
 {
-    msgpack_packer packer = op_begin(peer, IPC__OP_UNLINK, 0, 1);
+    msgpack_packer packer = op_begin(peer, IPC__OP_SHUTDOWN, handle, 1);
+    pack_bool(&packer, immediate);
+    sim_net_send(peer);
+}
+
+static void send_name(sim_peer *peer, ipc__op op, const char *name)
+{
+    msgpack_packer packer = op_begin(peer, op, 0, 1);
     pack_text(&packer, name);
     sim_net_send(peer);
+}
+
+void sim_send_info(sim_peer *peer, const char *name)
+{
+    send_name(peer, IPC__OP_INFO, name);
+}
+
+void sim_send_unlink(sim_peer *peer, const char *name)
+{
+    send_name(peer, IPC__OP_UNLINK, name);
 }
 
 /* What is taken is said first: the rest goes back as if it had never been here. */
@@ -242,7 +274,8 @@ void sim_send_close(sim_peer *peer, uint32_t handle)
 /* Of a handle that is open, and that receives. */
 void sim_send_broken(sim_peer *peer, uint32_t handle)
 {
-    static const ipc__op ops[] = {IPC__OP_FLOW, IPC__OP_RECALLED, IPC__OP_CANCEL, IPC__OP_OPEN, IPC__OP_REPLY};
+    static const ipc__op ops[] = {IPC__OP_FLOW, IPC__OP_RECALLED, IPC__OP_CANCEL, IPC__OP_OPEN,
+                                  IPC__OP_STAT, IPC__OP_INFO,     IPC__OP_BYE,    IPC__OP_REPLY};
     ipc__op op = ops[sim_below(peer->sim, sizeof ops / sizeof ops[0])];
     uint64_t beyond = peer->client.handles[handle].position + 1 + sim_below(peer->sim, 3) + 1000;
     msgpack_packer packer = ipc__packer(&peer->client.out.ops);
@@ -261,6 +294,11 @@ void sim_send_bye(sim_peer *peer)
     for (uint32_t handle = 1; handle < SIM_HANDLES; handle++) {
         report(peer, handle);
     }
-    sim_send_plain(peer, IPC__OP_BYE, 0);
+    bool says = sim_percent(peer->sim, 50);
+    msgpack_packer packer = op_begin(peer, IPC__OP_BYE, 0, says);
+    if (says) {
+        pack_bool(&packer, sim_percent(peer->sim, 50));
+    }
+    sim_net_send(peer);
     peer->client.leaving = true;
 }

@@ -79,7 +79,7 @@ static void ready(const char *address, void *arg)
     say("ready %s", address);
 }
 
-/* ADDRESS LIFE GRACE_MS SESSION_TIMEOUT_MS MAX_SESSIONS MAX_OBJECTS MAX_MEMORY MAX_MESSAGE: until the input ends. */
+/* ADDRESS LIFE GRACE_MS SESSION_TIMEOUT_MS MAX_SESSIONS MAX_OBJECTS MAX_MEMORY MAX_MESSAGE MAX_NAME MAX_WAITING: until the input ends. */
 int hub_role(char **args)
 {
     ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
@@ -90,6 +90,8 @@ int hub_role(char **args)
     options.max_objects = (uint32_t)atoll(args[5]);
     options.max_memory = strtoull(args[6], NULL, 10);
     options.max_message = (uint32_t)atoll(args[7]);
+    options.max_name = (uint32_t)atoll(args[8]);
+    options.max_waiting = (uint32_t)atoll(args[9]);
     ipc_err err = ipc_hub_run(args[0], &options, STDIN_FILENO, ready, NULL);
     if (err) {
         say("error %d %s", (int)err, ipc_last_error());
@@ -99,7 +101,7 @@ int hub_role(char **args)
 
 static void start_in_worker(place *self, const char *address, const ipc_hub_options *options)
 {
-    char numbers[7][24];
+    char numbers[9][24];
     snprintf(numbers[0], sizeof numbers[0], "%d", (int)options->life);
     snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)options->grace_ms);
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)options->session_timeout_ms);
@@ -107,8 +109,10 @@ static void start_in_worker(place *self, const char *address, const ipc_hub_opti
     snprintf(numbers[4], sizeof numbers[4], "%u", options->max_objects);
     snprintf(numbers[5], sizeof numbers[5], "%llu", (unsigned long long)options->max_memory);
     snprintf(numbers[6], sizeof numbers[6], "%u", options->max_message);
+    snprintf(numbers[7], sizeof numbers[7], "%u", options->max_name);
+    snprintf(numbers[8], sizeof numbers[8], "%u", options->max_waiting);
     self->process = worker_start("hub", address, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
-                                 numbers[6], NULL);
+                                 numbers[6], numbers[7], numbers[8], NULL);
     const char *line = worker_hear(self->process);
     if (!line || strncmp(line, "ready ", 6) != 0) {
         check_fail(__FILE__, __LINE__, "the hub said \"%s\"", line ? line : "(its end)");

@@ -55,10 +55,20 @@ void worker_begin(int argc, char **argv, const worker_role *roles, size_t count)
     check_fail(__FILE__, __LINE__, "no role \"%s\"", argv[2]);
 }
 
-static void run_worker(char **args, const int in[2], const int out[2])
+/* This program; under valgrind the link is the program that it was told to run, but what is executed by it is valgrind. */
+static const char *own_path(void)
+{
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    CHECK(length > 0);
+    path[length] = '\0';
+    return path;
+}
+
+static void run_worker(const char *program, char **args, const int in[2], const int out[2])
 {
     if (dup2(in[0], STDIN_FILENO) >= 0 && dup2(out[1], STDOUT_FILENO) >= 0) {
-        execv("/proc/self/exe", args);
+        execv(program, args);
     }
     _exit(CHILD_FAILED);
 }
@@ -79,11 +89,12 @@ worker *worker_start(const char *role, ...)
     CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
     worker *self = calloc(1, sizeof *self);
     CHECK(self);
+    const char *program = own_path();
     signal(SIGPIPE, SIG_IGN); /* a worker that died is found by what it does not say */
     self->pid = fork();
     CHECK(self->pid >= 0);
     if (self->pid == 0) {
-        run_worker(args, in, out);
+        run_worker(program, args, in, out);
     }
     close(in[0]);
     close(out[1]);

@@ -61,7 +61,8 @@ const char *listen_for_line(void);
 
 /* ---- forked children ---- */
 
-/* Whether children of programs with threads may have threads: ThreadSanitizer knows none there. */
+/* Whether children of programs with threads may begin threads, as everything does that reaches a hub: under ThreadSanitizer
+ * they may not. */
 #ifdef __SANITIZE_THREAD__
 enum { FORKS_WORK = 0 };
 #else

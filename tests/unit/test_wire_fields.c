@@ -45,7 +45,7 @@ static void test_wire_fields__numbers_take_the_shortest_form(void **state)
         assert_memory_equal(ours.data, theirs.data, theirs.length);
         unsigned char *copy;
         ipc_cursor cursor = exact(ours.data, ours.length, &copy);
-        uint64_t read;
+        uint64_t read = 0;
         assert_true(ipc__read_uint(&cursor, &read));
         assert_true(read == numbers[i] && cursor.at == cursor.end);
         free(copy);
@@ -78,7 +78,7 @@ static void test_wire_fields__numbers_are_read_in_any_form(void **state)
                 size_t length = put_wide(bytes, numbers[i], form);
                 unsigned char *copy;
                 ipc_cursor cursor = exact(bytes, length + behind, &copy);
-                uint64_t read;
+                uint64_t read = 0;
                 assert_true(ipc__read_uint(&cursor, &read));
                 assert_true(read == numbers[i]);
                 assert_int_equal(cursor.at - copy, length);
@@ -97,7 +97,7 @@ static void test_wire_fields__numbers_that_are_cut_off(void **state)
         for (size_t cut = 0; cut < length; cut++) {
             unsigned char *copy;
             ipc_cursor cursor = exact(bytes, cut, &copy);
-            uint64_t read;
+            uint64_t read = 0;
             assert_false(ipc__read_uint(&cursor, &read));
             free(copy);
         }
@@ -111,14 +111,14 @@ static void test_wire_fields__small_signed_numbers(void **state)
         unsigned char byte = (unsigned char)number;
         ipc_cursor cursor;
         ipc_cursor_init(&cursor, &byte, 1);
-        int64_t read;
+        int64_t read = 0;
         assert_true(ipc__read_int(&cursor, &read));
         assert_true(read == number && cursor.at == cursor.end);
     }
     const unsigned char text = 0xa0;
     ipc_cursor cursor;
     ipc_cursor_init(&cursor, &text, 1);
-    int64_t read;
+    int64_t read = 0;
     assert_false(ipc__read_int(&cursor, &read));
 }
 

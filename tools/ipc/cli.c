@@ -29,6 +29,11 @@ __attribute__((format(printf, 1, 0))) static void say_begin(const char *format, 
     vfprintf(stderr, format, args);
 }
 
+const char *cli_program(void)
+{
+    return program;
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;
@@ -64,6 +69,15 @@ static int status_of(ipc_err err)
     case IPC_ESHUTDOWN:
     case IPC_EOPTIONS:
         return STATUS_REFUSED;
+    case IPC_ENOHUB:
+    case IPC_EHUBPROG:
+    case IPC_ELOST:
+        return STATUS_NO_HUB;
+    case IPC_ENOENT:
+    case IPC_EDELETED:
+        return STATUS_NOT_FOUND;
+    case IPC_ETIMEOUT:
+        return STATUS_TIMEOUT;
     case IPC_EINTR:
         return stop_signal() ? STATUS_STOPPED : STATUS_ERROR;
     default:
@@ -73,6 +87,9 @@ static int status_of(ipc_err err)
 
 int cli_fail(ipc_err err, const char *format, ...)
 {
+    if (err == IPC_EINTR && stop_signal()) {
+        return STATUS_STOPPED; /* whoever sent it knows */
+    }
     const char *words = ipc_last_error();
     va_list args;
     va_start(args, format);
@@ -159,58 +176,4 @@ int cli_seconds(const char *option, const char *text, int64_t *ms)
     *ms = (int64_t)(seconds * 1000);
     *ms += (double)*ms < seconds * 1000; /* a little is not nothing */
     return STATUS_GO_ON;
-}
-
-/* ---- hub and queue ---- */
-
-const char *cli_address(const char *given)
-{
-    if (given) {
-        return given;
-    }
-    const char *set = getenv("LIBIPC_ADDRESS");
-    return set && *set ? set : "default";
-}
-
-int cli_connect(ipc_conn **conn, const char *address)
-{
-    ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
-    options.program = program;
-    const char *chosen = cli_address(address);
-    ipc_err err = ipc_connect(conn, chosen, &options);
-    return err ? cli_fail(err, "cannot reach the hub \"%s\"", chosen) : STATUS_GO_ON;
-}
-
-int cli_queue_option(cli_queue *target, int option, const char *arg, const command *self)
-{
-    switch (option) {
-    case 'a':
-        target->address = arg;
-        return STATUS_GO_ON;
-    case 'J':
-        target->options.joinable = target->with_options = true;
-        return STATUS_GO_ON;
-    case 'M':
-        target->with_options = true;
-        return cli_count("--maxsize", arg, 1, INT64_MAX, &target->options.maxsize);
-    default:
-        return cli_other_option(option, self);
-    }
-}
-
-int cli_open(cli_queue *target)
-{
-    int status = cli_connect(&target->conn, target->address);
-    if (status != STATUS_GO_ON) {
-        return status;
-    }
-    ipc_err err =
-        ipc_queue_open(&target->queue, target->conn, target->name, target->with_options ? &target->options : NULL);
-    return err ? cli_fail(err, "cannot open queue \"%s\"", target->name) : STATUS_GO_ON;
-}
-
-void cli_close(cli_queue *target)
-{
-    ipc_queue_free(target->queue);
-    ipc_conn_free(target->conn);
 }

@@ -21,6 +21,7 @@
 
 /* What messages begin with: "ipc", or "ipc put". Borrowed. */
 void cli_set_program(const char *name);
+const char *cli_program(void);
 
 /* Print a message. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *format, ...);
@@ -55,11 +56,15 @@ const char *cli_address(const char *given);
 /* STATUS_GO_ON, or a message was printed. */
 int cli_connect(ipc_conn **conn, const char *address);
 
+/* While the library waits: a signal to stop (stop.h) cancels the call. */
+extern const ipc_wait_hooks cli_hooks;
+
 /* How a queue is opened. */
 typedef struct cli_queue {
     const char *address;
     const char *name;
-    bool with_options; /* any was given: the queue has to have them. Otherwise it is taken as it is */
+    bool with_options;         /* any was given: the queue has to have them. Otherwise it is taken as it is */
+    const char *only_joinable; /* an option that was given and needs a joinable queue; or NULL */
     ipc_queue_options options;
     ipc_conn *conn;
     ipc_queue *queue;
@@ -71,20 +76,42 @@ typedef struct cli_queue {
     }
 
 /* The options that make a queue, and the help text for them. */
+enum {
+    CLI_JOINABLE = 256,
+    CLI_MAXSIZE,
+    CLI_REDELIVER,
+    CLI_MAX_DELIVERIES,
+    CLI_DEAD_LETTER,
+    CLI_QUEUE_OPTIONS_END,
+};
 #define CLI_QUEUE_LONGS                                                                                                \
-    {"maxsize", required_argument, NULL, 'M'},                                                                         \
+    {"joinable", no_argument, NULL, CLI_JOINABLE}, {"maxsize", required_argument, NULL, CLI_MAXSIZE},                  \
+        {"redeliver", required_argument, NULL, CLI_REDELIVER},                                                         \
+        {"max-deliveries", required_argument, NULL, CLI_MAX_DELIVERIES},                                               \
     {                                                                                                                  \
-        "joinable", no_argument, NULL, 'J'                                                                             \
+        "dead-letter", required_argument, NULL, CLI_DEAD_LETTER                                                        \
     }
 #define CLI_QUEUE_HELP                                                                                                 \
-    "      --joinable         the queue is joinable: items stay leased until they are done\n"                          \
-    "      --maxsize N        the most items it holds; without it there is no bound\n"
+    "\n"                                                                                                               \
+    "How the queue is made, or has to be. Without any of these it is taken as it is:\n"                                \
+    "      --joinable          items stay leased until they are done\n"                                                \
+    "      --maxsize N         the most items it holds; without it there is no bound\n"                                \
+    "      --redeliver WHEN    which ends of a consumer hand out again what it has not\n"                              \
+    "                          finished: crash (without it), always or never\n"                                        \
+    "      --max-deliveries N  an item that came back so often is not handed out again\n"                              \
+    "      --dead-letter NAME  but goes into this queue; without it, it is dropped\n"
 
 /* Take in one option that getopt_long() returned. STATUS_GO_ON, or how the command ends. */
 int cli_queue_option(cli_queue *target, int option, const char *arg, const command *self);
 
+/* When all are taken in: do they go together? STATUS_GO_ON, or STATUS_USAGE. */
+int cli_queue_check(const cli_queue *target);
+
 /* Connect and open, making the queue if there is none. STATUS_GO_ON, or a message was printed. */
 int cli_open(cli_queue *target);
+
+/* Open a queue that there is, as it is. STATUS_GO_ON, or a message was printed. */
+int cli_attach(ipc_queue **queue, ipc_conn *conn, const char *name);
 
 /* Close both. */
 void cli_close(cli_queue *target);

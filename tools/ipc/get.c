@@ -96,6 +96,9 @@ static int ended(const struct get *get, ipc_err err)
     if (err == IPC_EEMPTY) {
         return get->count > 0 ? STATUS_OK : STATUS_EMPTY;
     }
+    if (err == IPC_ESHUTDOWN && get->count > 0) {
+        return STATUS_OK; /* it had an end, and this was it */
+    }
     if (err == IPC_EINTR) {
         return stop_signal() ? STATUS_STOPPED : STATUS_OK; /* the reader has gone */
     }
@@ -175,6 +178,10 @@ static int parse(struct get *get, int argc, char **argv)
             return status;
         }
     }
+    int status = cli_queue_check(&get->target);
+    if (status != STATUS_GO_ON) {
+        return status;
+    }
     if (get->follow && get->wait_ms >= 0) {
         return cli_usage("--follow waits for ever: it goes with no --timeout");
     }
@@ -200,7 +207,7 @@ static int get_run(int argc, char **argv)
     output_open(&get.out, STDOUT_FILENO);
     ipc_set_wait_hooks(&hooks);
     status = get_all(&get);
-    ipc_set_wait_hooks(NULL);
+    ipc_set_wait_hooks(&cli_hooks);
     cli_close(&get.target);
     output_close(&get.out);
     msgpack_sbuffer_destroy(&get.line);
@@ -213,10 +220,11 @@ const command get_command = {
     .usage = "Usage: ipc get [OPTION...] NAME\n"
              "Take items from the queue NAME and print them, one JSON value a line, until the queue is\n"
              "empty. If there is no queue of that name, it is made.\n"
-             "\n" CLI_ADDRESS_HELP CLI_QUEUE_HELP "  -r, --raw              print strings as they are, not as JSON\n"
+             "\n" CLI_ADDRESS_HELP "  -r, --raw              print strings as they are, not as JSON\n"
              "  -n, --count N          take N items at most\n"
              "  -t, --timeout SECONDS  how long to wait for each item; without it not at all\n"
-             "  -f, --follow           wait for ever, until interrupted\n" CLI_HELP_HELP "\n"
+             "  -f, --follow           wait for ever: until interrupted, or the queue is shut down\n" CLI_HELP_HELP
+                 CLI_QUEUE_HELP "\n"
              "Into a pipe, an item is taken when the reader has read the one before. What was not read\n"
              "goes back. An item of a joinable queue is done when it is written, or read from the pipe.\n",
     .run = get_run,

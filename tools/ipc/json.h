@@ -21,6 +21,9 @@ bool json_read_raw(const char *text, size_t length, msgpack_sbuffer *packed, cha
 /* Append the JSON of a value, also of one that is not well-formed. False: out of memory. */
 bool json_write(const ipc_msg *msg, msgpack_sbuffer *text);
 
+/* Append the JSON of the value at a place in bytes that were checked, and step behind it. False: out of memory. */
+bool json_write_next(ipc_cursor *at, msgpack_sbuffer *text);
+
 /* Append a string as it is, anything else as JSON. False: out of memory. */
 bool json_write_raw(const ipc_msg *msg, msgpack_sbuffer *text);
 

@@ -216,6 +216,11 @@ static bool write_value(msgpack_sbuffer *text, ipc_cursor *at)
     return false;
 }
 
+bool json_write_next(ipc_cursor *at, msgpack_sbuffer *text)
+{
+    return write_value(text, at);
+}
+
 bool json_write(const ipc_msg *msg, msgpack_sbuffer *text)
 {
     ipc_cursor at;

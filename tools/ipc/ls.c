@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "json.h"
+#include "table.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -101,71 +102,40 @@ static struct object *read_list(const ipc_msg *list, uint32_t *count)
 
 /* ---- printing ---- */
 
-/* A name that a terminal or a script would stumble over is shown as a JSON string. */
-static bool is_plain(const struct object *object)
+static bool print_table(const struct object *objects, uint32_t count)
 {
-    for (size_t i = 0; i < object->name.length; i++) {
-        unsigned char c = (unsigned char)object->name.data[i];
-        if (c <= ' ' || c == '"' || c == '\\' || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool name_of(const struct object *object, msgpack_sbuffer *text)
-{
-    text->size = 0;
-    if (is_plain(object)) {
-        return msgpack_sbuffer_write(text, object->name.data, object->name.length) == 0;
-    }
-    return json_write_string(object->name.data, object->name.length, text);
-}
-
-/* The characters of a UTF-8 text: what they take on a terminal, wide ones aside. */
-static int width_of(const msgpack_sbuffer *text)
-{
-    int width = 0;
-    for (size_t i = 0; i < text->size; i++) {
-        width += ((unsigned char)text->data[i] & 0xc0) != 0x80;
-    }
-    return width;
-}
-
-static bool print_table(const struct object *objects, uint32_t count, msgpack_sbuffer *text)
-{
-    int widest = (int)strlen("NAME");
-    for (uint32_t i = 0; i < count; i++) {
-        if (!name_of(&objects[i], text)) {
-            return false;
-        }
-        widest = width_of(text) > widest ? width_of(text) : widest;
-    }
-    if (count > 0) {
-        printf("%-*s  %-8s %10s %8s\n", widest, "NAME", "TYPE", "SIZE", "HANDLES");
+    table t = {.columns = 4};
+    static const char *const heads[] = {"NAME", "TYPE", "SIZE", "HANDLES"};
+    for (size_t i = 0; count > 0 && i < t.columns; i++) {
+        table_word(&t, heads[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!name_of(&objects[i], text)) {
-            return false;
-        }
-        fwrite(text->data, 1, text->size, stdout);
-        printf("%*s  %-8.*s %10" PRId64 " %8" PRId64 "\n", widest - width_of(text), "", (int)objects[i].type.length,
-               objects[i].type.data, objects[i].size, objects[i].handles);
+        table_text(&t, objects[i].name.data, objects[i].name.length);
+        table_text(&t, objects[i].type.data, objects[i].type.length);
+        table_number(&t, objects[i].size);
+        table_number(&t, objects[i].handles);
     }
-    return true;
+    bool good = table_print(&t);
+    table_free(&t);
+    return good;
 }
 
-static bool print_json(const struct object *objects, uint32_t count, msgpack_sbuffer *text)
+static bool print_json(const struct object *objects, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        text->size = 0;
-        if (!json_write_string(objects[i].name.data, objects[i].name.length, text)) {
-            return false;
+    msgpack_sbuffer name;
+    msgpack_sbuffer_init(&name);
+    bool good = true;
+    for (uint32_t i = 0; good && i < count; i++) {
+        name.size = 0;
+        good = json_write_string(objects[i].name.data, objects[i].name.length, &name);
+        if (!good) {
+            break;
         }
-        printf("{\"name\":%.*s,\"type\":\"%.*s\",\"size\":%" PRId64 ",\"handles\":%" PRId64 "}\n", (int)text->size,
-               text->data, (int)objects[i].type.length, objects[i].type.data, objects[i].size, objects[i].handles);
+        printf("{\"name\":%.*s,\"type\":\"%.*s\",\"size\":%" PRId64 ",\"handles\":%" PRId64 "}\n", (int)name.size,
+               name.data, (int)objects[i].type.length, objects[i].type.data, objects[i].size, objects[i].handles);
     }
-    return true;
+    msgpack_sbuffer_destroy(&name);
+    return good;
 }
 
 static int print(const ipc_msg *list, bool json)
@@ -176,10 +146,7 @@ static int print(const ipc_msg *list, bool json)
         cli_say("the hub's list is not understood; is the hub of another version?");
         return STATUS_ERROR;
     }
-    msgpack_sbuffer text;
-    msgpack_sbuffer_init(&text);
-    bool good = json ? print_json(objects, count, &text) : print_table(objects, count, &text);
-    msgpack_sbuffer_destroy(&text);
+    bool good = (json ? print_json : print_table)(objects, count);
     free(objects);
     if (!good) {
         cli_say("out of memory");

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const command *const commands[] = {&put_command, &get_command, &ls_command, &rm_command, &serve_command};
+static const command *const commands[] = {&put_command,  &get_command,  &join_command, &shutdown_command, &ls_command,
+                                          &info_command, &stat_command, &rm_command,   &serve_command};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -23,14 +24,22 @@ static void print_help(void)
     puts("Usage: ipc COMMAND [OPTION...] [ARG...]\n"
          "Queues between processes, from the shell.\n");
     for (size_t i = 0; i < COMMANDS; i++) {
-        printf("  %-8s%s\n", commands[i]->name, commands[i]->summary);
+        printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     }
     puts("\n"
          "  -h, --help     show this text; \"ipc COMMAND --help\" shows that of a command\n"
          "  -V, --version  show the version\n"
          "\n"
-         "Exit status: 0 done; 1 an error; 2 wrong usage; 3 nothing came; 4 refused: no room,\n"
-         "a limit of the hub, or options that differ from the queue's.\n"
+         "Exit status:\n"
+         "  0  done\n"
+         "  1  an error\n"
+         "  2  wrong usage\n"
+         "  3  nothing came\n"
+         "  4  refused: no room, a limit of the hub, a queue that is shut down, or options that\n"
+         "     differ from the queue's\n"
+         "  5  no hub answers, or it is gone\n"
+         "  6  not found: there is no object of that name, or it was deleted meanwhile\n"
+         "  7  timed out\n"
          "\n"
          "Example:\n"
          "  ipc put jobs '{\"id\":1}' '{\"id\":2}'\n"
@@ -93,7 +102,9 @@ static int run(const command *chosen, int argc, char **argv)
         cli_say("cannot take signals: %s", strerror(errno));
         return STATUS_ERROR;
     }
+    ipc_set_wait_hooks(&cli_hooks);
     int status = chosen->run(argc, argv);
+    ipc_set_wait_hooks(NULL);
     cli_set_program("ipc");
     return status;
 }

@@ -20,6 +20,8 @@ struct put {
     cli_queue target;
     int64_t timeout_ms;
     bool raw;
+    bool confirm;     /* wait for each value until the hub owns it */
+    uint64_t limit;   /* 0: none */
     const char *what; /* what is counted in messages: "line" or "value" */
     uint64_t number;  /* of the line or value at work, from 1 */
     uint64_t count;   /* of values put */
@@ -27,12 +29,6 @@ struct put {
     msgpack_sbuffer packed;
     progress progress;
 };
-
-static int interrupted(void *arg)
-{
-    (void)arg;
-    return stop_signal() != 0;
-}
 
 /* ---- one value ---- */
 
@@ -46,8 +42,8 @@ static int bad_value(struct put *put, const char *why)
 static int not_put(struct put *put, ipc_err err)
 {
     progress_clear(&put->progress);
-    /* Other errors than these two may be an earlier put's. */
-    put->doubtful = err != IPC_EFULL && err != IPC_ETOOBIG;
+    /* Other errors than these two may be an earlier put's, unless each was confirmed. */
+    put->doubtful = !put->confirm && err != IPC_EFULL && err != IPC_ETOOBIG;
     return cli_fail(err, "%s %" PRIu64 " was not put", put->what, put->number);
 }
 
@@ -64,7 +60,8 @@ static int put_value(struct put *put, const char *text, size_t length)
     if (!(put->raw ? json_read_raw : json_read)(text, length, &put->packed, why)) {
         return bad_value(put, why);
     }
-    ipc_err err = ipc_queue_put_packed(put->target.queue, put->packed.data, put->packed.size, put->timeout_ms);
+    ipc_err err = (put->confirm ? ipc_queue_put_confirm_packed : ipc_queue_put_packed)(
+        put->target.queue, put->packed.data, put->packed.size, put->timeout_ms);
     if (err == IPC_EINTR && stop_signal()) {
         return STATUS_STOPPED;
     }
@@ -78,11 +75,16 @@ static int put_value(struct put *put, const char *text, size_t length)
 
 /* ---- all of them ---- */
 
+static bool is_enough(const struct put *put)
+{
+    return put->limit > 0 && put->count >= put->limit;
+}
+
 static int put_args(struct put *put, char **values, int count)
 {
     int status = STATUS_GO_ON;
     put->what = "value";
-    for (int i = 0; i < count && status == STATUS_GO_ON; i++) {
+    for (int i = 0; i < count && status == STATUS_GO_ON && !is_enough(put); i++) {
         status = put_value(put, values[i], strlen(values[i]));
     }
     return status;
@@ -103,7 +105,7 @@ static int put_lines(struct put *put)
     int status = STATUS_GO_ON;
     put->what = "line";
     progress_begin(&put->progress);
-    while (status == STATUS_GO_ON) {
+    while (status == STATUS_GO_ON && !is_enough(put)) {
         char *line;
         size_t length;
         input_result result = input_line(&in, &line, &length);
@@ -129,7 +131,10 @@ static int put_lines(struct put *put)
 /* Say what became of the rest, so that nothing is put twice or left out. */
 static void say_stopped_at(const struct put *put)
 {
-    if (put->doubtful) {
+    if (put->number <= 1) {
+        return;
+    }
+    if (put->doubtful && put->count > 0) {
         cli_say("some of the %" PRIu64 " values before it may not have been put either", put->count);
         return;
     }
@@ -139,13 +144,22 @@ static void say_stopped_at(const struct put *put)
     }
 }
 
+/* How long the hub may take to own what was put: as long as a value may wait for room, and not too short for a busy one. */
+static int64_t flush_ms(const struct put *put, int status)
+{
+    if (status == STATUS_STOPPED || (put->timeout_ms >= 0 && put->timeout_ms < FAREWELL_MS)) {
+        return FAREWELL_MS;
+    }
+    return put->timeout_ms;
+}
+
 /* Wait until the hub owns what was put. */
 static int finish(struct put *put, int status)
 {
     if (status == STATUS_STOPPED) {
         ipc_set_wait_hooks(NULL); /* they would cancel it at once */
     }
-    ipc_err err = ipc_queue_flush(put->target.queue, status == STATUS_STOPPED ? FAREWELL_MS : IPC_FOREVER);
+    ipc_err err = ipc_queue_flush(put->target.queue, flush_ms(put, status));
     if (status == STATUS_STOPPED) {
         cli_say("stopped: %" PRIu64 " values were put%s", put->count, err ? ", or some of them" : "");
         return status;
@@ -173,21 +187,33 @@ static int put_all(struct put *put, char **values, int count)
 
 /* ---- the command line ---- */
 
+static int read_option(struct put *put, int option, const char *arg)
+{
+    switch (option) {
+    case 'r':
+        put->raw = true;
+        return STATUS_GO_ON;
+    case 'c':
+        put->confirm = true;
+        return STATUS_GO_ON;
+    case 'n':
+        return cli_count("--count", arg, 1, UINT64_MAX, &put->limit);
+    case 't':
+        return cli_seconds("--timeout", arg, &put->timeout_ms);
+    default:
+        return cli_queue_option(&put->target, option, arg, &put_command);
+    }
+}
+
 static int parse(struct put *put, int argc, char **argv)
 {
     static const struct option longs[] = {
         {"address", required_argument, NULL, 'a'}, CLI_QUEUE_LONGS,
-        {"raw", no_argument, NULL, 'r'},           {"timeout", required_argument, NULL, 't'},
+        {"raw", no_argument, NULL, 'r'},           {"count", required_argument, NULL, 'n'},
+        {"timeout", required_argument, NULL, 't'}, {"confirm", no_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
-    for (int option; (option = getopt_long(argc, argv, "a:rt:h", longs, NULL)) != -1;) {
-        int status = STATUS_GO_ON;
-        if (option == 'r') {
-            put->raw = true;
-        } else if (option == 't') {
-            status = cli_seconds("--timeout", optarg, &put->timeout_ms);
-        } else {
-            status = cli_queue_option(&put->target, option, optarg, &put_command);
-        }
+    for (int option; (option = getopt_long(argc, argv, "a:rn:t:ch", longs, NULL)) != -1;) {
+        int status = read_option(put, option, optarg);
         if (status != STATUS_GO_ON) {
             return status;
         }
@@ -196,7 +222,7 @@ static int parse(struct put *put, int argc, char **argv)
         return cli_usage("into which queue?");
     }
     put->target.name = argv[optind++];
-    return STATUS_GO_ON;
+    return cli_queue_check(&put->target);
 }
 
 static int put_run(int argc, char **argv)
@@ -206,10 +232,7 @@ static int put_run(int argc, char **argv)
     if (status != STATUS_GO_ON) {
         return status;
     }
-    const ipc_wait_hooks hooks = {.interrupted = interrupted};
-    ipc_set_wait_hooks(&hooks);
     status = put_all(&put, argv + optind, argc - optind);
-    ipc_set_wait_hooks(NULL);
     cli_close(&put.target);
     msgpack_sbuffer_destroy(&put.packed);
     return status;
@@ -218,12 +241,13 @@ static int put_run(int argc, char **argv)
 const command put_command = {
     .name = "put",
     .summary = "put values into a queue",
-    .usage =
-        "Usage: ipc put [OPTION...] NAME [JSON...]\n"
-        "Put values into the queue NAME: those given, or else one a line from standard input.\n"
-        "If there is no queue of that name, it is made.\n"
-        "\n" CLI_ADDRESS_HELP CLI_QUEUE_HELP "  -r, --raw              values are texts, not JSON: a line is a string\n"
-        "  -t, --timeout SECONDS  how long to wait for room in a full queue; without it for ever\n" CLI_HELP_HELP "\n"
-        "A value that begins with - goes behind --:  ipc put temperatures -- -5\n",
+    .usage = "Usage: ipc put [OPTION...] NAME [JSON...]\n"
+             "Put values into the queue NAME: those given, or else one a line from standard input.\n"
+             "If there is no queue of that name, it is made.\n"
+             "\n" CLI_ADDRESS_HELP "  -r, --raw              values are texts, not JSON: a line is a string\n"
+             "  -n, --count N          put N values at most\n"
+             "  -t, --timeout SECONDS  how long to wait for room in a full queue; without it for ever\n"
+             "  -c, --confirm          wait for each value until the hub has it\n" CLI_HELP_HELP CLI_QUEUE_HELP "\n"
+             "A value that begins with - goes behind --:  ipc put temperatures -- -5\n",
     .run = put_run,
 };

@@ -110,7 +110,7 @@ end
 ipc.Queue = on_default(handles.open_plain_queue)
 
 --- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
---- there are task_done() and join([timeout]). An item has value, attempt, done(), release(); as a <close> variable it
+--- there are task_done() and join([timeout]). An item has value, attempt, late, done(), release(); as a <close> variable it
 --- is done, or released when an error leaves its scope. More options:
 ---   redeliver = "crash"  hand out again what a consumer had not finished when it was killed or failed; "always": after
 ---                        every end; "never": such items stay unfinished

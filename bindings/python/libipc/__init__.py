@@ -14,13 +14,14 @@ language has: None, bool, int, float, str, bytes, list, dict, aware datetimes, e
 thread, pickled at any time, and are inherited by forked children.
 """
 
-from . import _core, _lifecycle  # noqa: F401  (_lifecycle acts by being imported)
+from . import _core, _errors, _lifecycle  # noqa: F401  (_lifecycle acts by being imported)
 from ._conn import Conn, connect
 from ._errors import *  # noqa: F401,F403
 from ._errors import __all__ as _error_names
 from ._hub import Hub
 from ._pipe import Connection, Pipe
 from ._queue import Item, JoinableQueue, Queue
+from ._toplevel import ValueLimits, attach, info, set_value_limits, stat, value_limits, wait
 from ._values import Ext, RemoteError
 
 __version__ = _core.version()
@@ -28,7 +29,13 @@ __version__ = _core.version()
 pack = _core.pack
 unpack = _core.unpack
 
-__all__ = [
+
+def __getattr__(name: str) -> type[Error]:  # noqa: F405
+    return _errors.late_class(name)
+
+
+__all__ = [  # noqa: F405  (BufferTooShort comes by __getattr__)
+    "BufferTooShort",
     "Conn",
     "Connection",
     "Ext",
@@ -38,8 +45,15 @@ __all__ = [
     "Pipe",
     "Queue",
     "RemoteError",
+    "ValueLimits",
+    "attach",
     "connect",
+    "info",
     "pack",
+    "set_value_limits",
+    "stat",
     "unpack",
+    "value_limits",
+    "wait",
     *_error_names,
 ]

@@ -18,8 +18,16 @@ def _program() -> str:
     return os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) and sys.argv[0] else "python"
 
 
+def is_failure(exc_type: type[BaseException] | None) -> bool:
+    """Whether what ends with this exception, or without one, has failed: sys.exit() is a decision, not a failure."""
+    return exc_type is not None and not issubclass(exc_type, (SystemExit, GeneratorExit))
+
+
 class Conn(_core.Conn):
-    """A session with a hub. Objects are opened through it; closing it closes them."""
+    """A session with a hub. Objects are opened through it; closing it closes them.
+
+    As a context manager it is closed at the block's end; when an exception leaves the block, the session has failed.
+    """
 
     __slots__ = ("_closed", "__weakref__")
 
@@ -38,13 +46,46 @@ class Conn(_core.Conn):
         """Open a queue; without a name a new one, which lives as long as somebody holds a handle on it."""
         return _queue.Queue(name, maxsize, mode, conn=self)
 
-    def JoinableQueue(self, name: str | None = None, maxsize: int = 0, mode: str = "either") -> _queue.JoinableQueue:
+    def JoinableQueue(
+        self,
+        name: str | None = None,
+        maxsize: int = 0,
+        mode: str = "either",
+        *,
+        redeliver: str = "crash",
+        max_deliveries: int = 0,
+        dead_letter: str | None = None,
+    ) -> _queue.JoinableQueue:
         """Open a queue that knows when its items are finished."""
-        return _queue.JoinableQueue(name, maxsize, mode, conn=self)
+        return _queue.JoinableQueue(
+            name,
+            maxsize,
+            mode,
+            conn=self,
+            redeliver=redeliver,
+            max_deliveries=max_deliveries,
+            dead_letter=dead_letter,
+        )
 
     def Pipe(self, name=None, end: str | None = None, duplex: bool = True, mode: str = "either"):
         """Both ends of a new pipe, or with a name one end: "a", "b", or None for the one that nobody holds."""
         return _pipe.Pipe(name, end, duplex, mode, conn=self)
+
+    def unlink(self, name: str, /) -> None:
+        """Delete the object of that name, with all that it holds. Calls that wait on it raise Deleted."""
+        super().unlink(name)
+
+    def list(self) -> list:
+        """The hub's named objects: a dict each, with "name", "type", "size" and "handles"."""
+        return super().list()
+
+    def stat(self) -> dict:
+        """Look at the hub: its version, process, sessions, objects, memory, limits, and what it refused."""
+        return super().stat()
+
+    def info(self, name: str, /) -> dict:
+        """Look at the object of that name: its type, options, what it holds, who holds it, and who waits."""
+        return super().info(name)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until the hub owns everything that was put or sent through this connection."""
@@ -55,15 +96,26 @@ class Conn(_core.Conn):
         self._closed = True
         super().close()
 
+    def fail(self) -> None:
+        """End the session as that of a program that failed: what it took and has not finished is handed out again."""
+        self._closed = True
+        super().fail()
+
     def __enter__(self) -> Conn:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        if is_failure(exc_type):
+            self.fail()
+        else:
+            self.close()
 
     def __repr__(self) -> str:
-        state = " closed" if self._closed else ""
-        return f"<libipc.Conn {self.address}{state}>"
+        try:
+            state = " closed" if self._closed else ""
+            return f"<libipc.Conn {self.address}{state}>"
+        except (AttributeError, ValueError):
+            return "<libipc.Conn without a hub>"
 
     def __reduce__(self) -> tuple:
         return connect, (self.address,)

@@ -52,6 +52,12 @@ _CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
     "IPC_EUNFINISHED": ("NothingUnfinished", (ValueError,)),
     "IPC_EPERM": ("NotPermitted", (PermissionError,)),
     "IPC_ENOTSUP": ("NotSupported", (NotImplementedError,)),
+    "IPC_ENAME": ("BadName", (ValueError,)),
+    "IPC_EDEPTH": ("TooDeep", (ValueError,)),
+    "IPC_EELEMENTS": ("TooManyElements", (ValueError,)),
+    "IPC_ESESSIONS": ("TooManySessions", (OSError,)),
+    "IPC_EOBJECTS": ("TooManyObjects", (OSError,)),
+    "IPC_EMEMORY": ("HubFull", (OSError,)),
 }
 
 
@@ -64,9 +70,40 @@ def _make(code_name: str, code: int, text: str) -> type[Error]:
     return type(name, bases, namespace)
 
 
-_by_code = {code: _make(name, code, text) for name, code, text in _core.errors() if code != 0}
+def _make_too_short(code: int, text: str) -> type[Error]:
+    """BufferTooShort, whose argument is the whole message, as with multiprocessing's."""
+    import multiprocessing
+
+    _CLASSES["IPC_ETOOSMALL"] = ("BufferTooShort", (multiprocessing.BufferTooShort,))
+    return _make("IPC_ETOOSMALL", code, text)
+
+
+class _Classes(dict[int, type[Error]]):
+    """The classes by their codes. One is made when it is first asked for: multiprocessing takes long to import."""
+
+    def __missing__(self, code: int) -> type[Error]:
+        cls = _make_too_short(code, _late[code])
+        return self.setdefault(code, cls)
+
+
+_late: dict[int, str] = {}
+_by_code = _Classes()
+for _name, _code, _text in _core.errors():
+    if _name == "IPC_ETOOSMALL":
+        _late[_code] = _text
+    elif _code != 0:
+        _by_code[_code] = _make(_name, _code, _text)
+
 _core.set_exceptions(_by_code)
 globals().update({cls.__name__: cls for cls in _by_code.values()})
+
+
+def late_class(name: str) -> type[Error]:
+    """For the package's __getattr__: what is not made yet."""
+    if name != "BufferTooShort":
+        raise AttributeError(f"module 'libipc' has no attribute {name!r}")
+    return _by_code[next(iter(_late))]
+
 
 Error.__module__ = "libipc"
 __all__ = ["Error", *(cls.__name__ for cls in _by_code.values())]

@@ -25,4 +25,7 @@ class Hub(_core.Hub):
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<libipc.Hub {self.address}>"
+        try:
+            return f"<libipc.Hub {self.address}>"
+        except ValueError:  # it never started
+            return "<libipc.Hub that does not run>"

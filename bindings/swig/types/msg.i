@@ -9,5 +9,6 @@ typedef struct ipc_msg {
     %extend {
         ~ipc_msg();
         unsigned attempt();
+        bool late();
     }
 } ipc_msg;

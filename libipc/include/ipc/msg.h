@@ -70,6 +70,12 @@ IPC_EXPORT const void *ipc_msg_bytes(const ipc_msg *msg, size_t *length);
 /** How often this item was handed out, 1 for the first time; 0 for a message that was not taken from an object. */
 IPC_EXPORT unsigned ipc_msg_attempt(const ipc_msg *msg);
 
+/**
+ * Whether this item came behind a younger one of the same queue that this handle had before: it was handed to another consumer
+ * first, who gave it back. Those of attempt 1 that are not late come in order.
+ */
+IPC_EXPORT bool ipc_msg_late(const ipc_msg *msg);
+
 /** Another reference to the same message, to be freed like the first. Thread safety: any thread. */
 IPC_EXPORT ipc_msg *ipc_msg_ref(ipc_msg *msg);
 

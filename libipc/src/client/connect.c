@@ -14,7 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKOFF_FIRST_US = 1000, BACKOFF_LAST_US = 50 * 1000 };
+enum {
+    BACKOFF_FIRST_US = 1000,
+    BACKOFF_LAST_US = 50 * 1000,
+    HELLO_FIRST_US = 250 * 1000, /* how long a remote hub's answer is waited for at first */
+};
 
 /* ---- the control socket ---- */
 
@@ -200,21 +204,20 @@ ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
     return err == IPC_ETIMEOUT ? no_hub(conn) : err;
 }
 
-/* HELLO over the link itself. */
-static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
+/* Whether anybody listens. The lock is let go meanwhile. */
+static ipc_err probe_remote(ipc_conn *conn, uint64_t deadline)
 {
-    conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
     pthread_mutex_unlock(&conn->lock);
     ipc__sleep_begin();
     bool open = ipc__tcp_answers(conn->address.endpoint, deadline);
     ipc__sleep_end();
     pthread_mutex_lock(&conn->lock);
-    if (conn->closing) {
-        return ipc__fail_plain(IPC_ECLOSED);
-    }
-    if (!open) {
-        return no_hub(conn); /* libzmq would keep it to itself */
-    }
+    return conn->closing ? ipc__fail_plain(IPC_ECLOSED) : open ? IPC_OK : no_hub(conn);
+}
+
+/* HELLO over the link itself. IPC_ETIMEOUT: no answer. */
+static ipc_err greet_remote(ipc_conn *conn, uint64_t deadline)
+{
     ipc_err err = open_link(conn, conn->address.endpoint);
     if (err) {
         return err;
@@ -228,7 +231,7 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
     err = ipc__conn_ask(conn, &pending, deadline);
     ipc_cursor at;
     ipc_cursor_init(&at, pending.reply.data, pending.reply.length);
-    if (err == IPC_ETIMEOUT || err == IPC_ELOST) {
+    if (err == IPC_ELOST) {
         err = no_hub(conn);
     } else if ((err == IPC_EPROTO && !pending.reply.length) || (!err && !ipc__welcome_read(&conn->welcome, &at))) {
         err = ipc__fail(IPC_EPROTO, "what answers at %s is no hub of this protocol", conn->address.text);
@@ -239,6 +242,30 @@ static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
         pack_header(conn);
     }
     return err;
+}
+
+/*
+ * libzmq keeps it to itself when nobody listens, and does not try again. So somebody is looked for first; and again, behind a new
+ * link, when no answer came for a while: the hub may have died between the two.
+ */
+static ipc_err bind_remote(ipc_conn *conn, uint64_t deadline)
+{
+    for (uint64_t patience = HELLO_FIRST_US;; patience *= 2) {
+        conn->welcome = (ipc__welcome){.max_message = UINT32_MAX, .silence_us = IPC__NEVER / 4};
+        ipc_err err = probe_remote(conn, deadline);
+        if (err) {
+            return err;
+        }
+        uint64_t now = ipc__now();
+        err = greet_remote(conn, deadline - now > patience ? now + patience : deadline);
+        if (err != IPC_ETIMEOUT) {
+            return err;
+        }
+        if (ipc__now() >= deadline) {
+            return no_hub(conn);
+        }
+        ipc__conn_drop_link(conn);
+    }
 }
 
 static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)

@@ -16,6 +16,7 @@ typedef struct ipc__entry {
     const unsigned char *data;
     uint32_t length;
     uint32_t attempt;
+    bool late;
     uint64_t seq;
     uint64_t position;
     uint64_t valid_until; /* on our clock */

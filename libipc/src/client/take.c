@@ -46,13 +46,36 @@ static bool ring_grow(ipc__prefetch *in)
     return true;
 }
 
+/* Deliveries that came together lie in one block: the ring has one reference for all of them that stand in a row. */
+static void ring_push(ipc__prefetch *in, const ipc__entry *entry)
+{
+    if (in->count == 0 || entry_at(in, in->count - 1)->block != entry->block) {
+        ipc__block_ref(entry->block);
+    }
+    *entry_at(in, in->count++) = *entry;
+    in->bytes += entry->length;
+}
+
+/* Drop the oldest one. */
+static void ring_pop(ipc__prefetch *in)
+{
+    ipc__entry *entry = entry_at(in, 0);
+    in->bytes -= entry->length;
+    in->head = (in->head + 1) & (in->capacity - 1);
+    if (--in->count == 0 || entry_at(in, 0)->block != entry->block) {
+        ipc__block_unref(entry->block);
+    }
+}
+
 /* Drop the newest ones until count are left. */
 static void ring_cut(ipc__prefetch *in, uint32_t count)
 {
     while (in->count > count) {
         ipc__entry *entry = entry_at(in, --in->count);
         in->bytes -= entry->length;
-        ipc__block_unref(entry->block);
+        if (in->count == 0 || entry_at(in, in->count - 1)->block != entry->block) {
+            ipc__block_unref(entry->block);
+        }
     }
 }
 
@@ -126,10 +149,12 @@ static void give_back(ipc__handle *handle, uint32_t keep)
 bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__head *head, uint64_t now_us)
 {
     uint32_t attempt;
+    bool late = false;
     ipc__bytes value;
     ipc__block *block;
-    if (head->fields != 2 || !ipc__read_u32(&envelope->at, &attempt) || !ipc__read_value(envelope, &value, &block) ||
-        value.length > UINT32_MAX) {
+    if (head->fields < 2 || head->fields > 3 || !ipc__read_u32(&envelope->at, &attempt) ||
+        !ipc__read_value(envelope, &value, &block) || value.length > UINT32_MAX ||
+        (head->fields == 3 && !ipc__read_bool(&envelope->at, &late))) {
         return false;
     }
     if (!handle) {
@@ -145,17 +170,18 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         return true;
     }
     const ipc_conn *conn = handle->conn;
-    *entry_at(in, in->count++) = (ipc__entry){
-        .block = ipc__block_ref(block),
+    ipc__entry entry = {
+        .block = block,
         .data = value.data,
         .length = (uint32_t)value.length,
         .attempt = attempt,
+        .late = late,
         .seq = head->seq,
         .position = in->received,
         .valid_until =
             now_us + conn->welcome.validity_us + value.length / IPC__VALIDITY_BYTES_PER_US - conn->clock_offset,
     };
-    in->bytes += value.length;
+    ring_push(in, &entry);
     in->mean = (uint32_t)((7 * (uint64_t)in->mean + value.length) / 8);
     return true;
 }
@@ -279,14 +305,12 @@ static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc
     msg->seq = entry->seq;
     msg->position = entry->position;
     msg->attempt = entry->attempt;
+    msg->late = entry->late;
     msg->generation = handle->generation;
     in->taken = entry->position;
     in->last_get = coarse;
-    in->bytes -= entry->length;
     uint64_t arrived = entry->valid_until - handle->conn->welcome.validity_us;
-    ipc__block_unref(entry->block);
-    in->head = (in->head + 1) & (in->capacity - 1);
-    in->count--;
+    ring_pop(in);
     if (handle->ready_fd >= 0) {
         ipc__take_signal(handle);
     }

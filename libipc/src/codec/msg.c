@@ -137,6 +137,11 @@ const void *ipc_msg_bytes(const ipc_msg *msg, size_t *length)
     return msg ? msg->data : NULL;
 }
 
+bool ipc_msg_late(const ipc_msg *msg)
+{
+    return msg && msg->late;
+}
+
 unsigned ipc_msg_attempt(const ipc_msg *msg)
 {
     return msg ? msg->attempt : 0;

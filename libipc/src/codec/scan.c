@@ -196,8 +196,8 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
         return IPC_OK;
     }
     if (s.err == IPC_EDEPTH || s.err == IPC_EELEMENTS) {
-        return ipc__fail(s.err, "%s %u: offset %zu of %zu bytes; ipc_set_value_limits() allows more",
-                         reason, s.err == IPC_EDEPTH ? s.max_depth : s.max_nodes, (size_t)(s.at - bytes), length);
+        return ipc__fail(s.err, "%s %u: offset %zu of %zu bytes; ipc_set_value_limits() allows more", reason,
+                         s.err == IPC_EDEPTH ? s.max_depth : s.max_nodes, (size_t)(s.at - bytes), length);
     }
     return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, (size_t)(s.at - bytes), length);
 }

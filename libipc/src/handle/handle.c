@@ -176,6 +176,10 @@ static ipc_err deferred(ipc__handle *handle)
 static ipc_err usable(ipc__handle *handle)
 {
     ipc_conn *conn = handle->conn;
+    bool live = conn->state == IPC__CONN_LIVE && handle->generation == conn->generation;
+    if (live && !handle->closed && !handle->failed) {
+        return IPC_OK;
+    }
     if (handle->closed) {
         return ipc__fail_plain(IPC_ECLOSED);
     }

@@ -30,6 +30,12 @@ struct ipc_queue {
     uint64_t revoked; /* leases that a lost hub took with it: so many calls of task_done are late, and mean nothing */
 };
 
+/* Numbers that follow each other lie in buckets that do. */
+static unsigned hash_of(uint64_t seq)
+{
+    return (unsigned)seq;
+}
+
 static void lease_drop(ipc_queue *queue, struct lease *lease)
 {
     DL_DELETE(queue->leases, lease);
@@ -37,14 +43,21 @@ static void lease_drop(ipc_queue *queue, struct lease *lease)
     free(lease);
 }
 
+static void leases_drop(ipc_queue *queue)
+{
+    while (queue->leases) {
+        lease_drop(queue, queue->leases);
+    }
+}
+
+/* The session is over, and its leases with it. */
 static void leases_clear(ipc__handle *base)
 {
     ipc_queue *queue = (ipc_queue *)base;
-    bool lost = base->conn->state == IPC__CONN_LOST; /* and not a forked child's, who took nothing */
-    while (queue->leases) {
-        lease_drop(queue, queue->leases);
-        queue->revoked += lost;
+    if (base->conn->state == IPC__CONN_LOST) { /* and not a forked child's, who took nothing */
+        queue->revoked += HASH_COUNT(queue->by_seq);
     }
+    leases_drop(queue);
 }
 
 /* ---- opening ---- */
@@ -282,13 +295,13 @@ ipc_err ipc_queue_flush(ipc_queue *queue, int64_t timeout_ms)
 /* Remember a lease. Without memory for it the item is as good: its done() names it. */
 static void lease_add(ipc_queue *queue, const ipc_msg *item)
 {
-    struct lease *lease = calloc(1, sizeof *lease);
+    struct lease *lease = malloc(sizeof *lease);
     if (!lease) {
         return;
     }
     *lease = (struct lease){
         .seq = item->seq, .position = item->position, .attempt = item->attempt, .thread = pthread_self()};
-    HASH_ADD(hh, queue->by_seq, seq, sizeof lease->seq, lease);
+    HASH_ADD_BYHASHVALUE(hh, queue->by_seq, seq, sizeof lease->seq, hash_of(item->seq), lease);
     if (!lease->hh.tbl) {
         free(lease);
         return;
@@ -351,10 +364,10 @@ static void settle(ipc_queue *queue, ipc__op op, uint64_t seq, uint64_t position
 {
     ipc_conn *conn = queue->base.conn;
     ipc__prefetch *in = &queue->base.in;
-    msgpack_packer packer = ipc__op_begin(conn, op, queue->base.id, 3);
-    msgpack_pack_uint64(&packer, seq);
-    msgpack_pack_uint64(&packer, position);
-    msgpack_pack_uint32(&packer, attempt);
+    ipc__op_begin(conn, op, queue->base.id, 3);
+    ipc__write_number(&conn->out.ops, seq);
+    ipc__write_number(&conn->out.ops, position);
+    ipc__write_number(&conn->out.ops, attempt);
     in->reported = position > in->reported ? position : in->reported;
     ipc__conn_post(conn);
 }
@@ -372,7 +385,7 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
         return ipc__handle_leave(&queue->base, ipc__fail(IPC_EINVAL, "the item was not taken through this handle"));
     }
     struct lease *lease;
-    HASH_FIND(hh, queue->by_seq, &item->seq, sizeof item->seq, lease);
+    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, hash_of(item->seq), lease);
     /* Settled before, or taken in a session that is gone: then this touches nothing. */
     if (lease && item->generation == queue->base.generation && lease->attempt == item->attempt &&
         lease->position == item->position) {
@@ -534,7 +547,7 @@ void ipc_queue_free(ipc_queue *queue)
 {
     if (queue) {
         ipc__handle_fini(&queue->base);
-        leases_clear(&queue->base);
+        leases_drop(queue); /* the connection may be gone by now */
         free(queue);
     }
 }

@@ -4,8 +4,10 @@
  */
 #include "hub/hub.h"
 
+#include "hub/lock.h"
 #include "hub/loop.h"
 #include "util/error.h"
+#include "wire/op.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -36,9 +38,13 @@ static ipc_err check_options(const ipc_hub_options *given, ipc_hub_options *opti
     }
     memcpy(options, given, given->size);
     if (options->max_sessions == 0 || options->max_objects == 0 || options->max_message == 0 ||
-        options->session_timeout_ms <= 0 || (unsigned)options->life > IPC_HUB_PRIVATE) {
-        return ipc__fail(IPC_EINVAL, "a hub needs room for one session, object and byte, a session timeout above 0 and "
-                                     "a life that ipc_hub_life names");
+        options->max_waiting == 0 || options->session_timeout_ms <= 0 || (unsigned)options->life > IPC_HUB_PRIVATE) {
+        return ipc__fail(IPC_EINVAL,
+                         "a hub needs room for one session, object, byte and waiting call, a session timeout "
+                         "above 0 and a life that ipc_hub_life names");
+    }
+    if (options->max_name == 0 || options->max_name > IPC__NAME_MAX) {
+        return ipc__fail(IPC_EINVAL, "max_name is 1 to %d, not %u", IPC__NAME_MAX, options->max_name);
     }
     return IPC_OK;
 }
@@ -184,10 +190,12 @@ bool ipc__hub_adopt(const char *address, int control)
 void ipc__hub_before_fork(void)
 {
     pthread_mutex_lock(&list_lock);
+    ipc__locks_before_fork();
 }
 
 void ipc__hub_after_fork(bool child)
 {
+    ipc__locks_after_fork(child);
     if (child) {
         ipc_hub *hub;
         ipc_hub *next;

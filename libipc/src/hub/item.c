@@ -35,6 +35,7 @@ ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block)
     }
     item->length = (uint32_t)value.length;
     item->attempt = 1;
+    item->strikes = 0;
     item->in_block = in_block;
     if (in_block) {
         item->bytes.block = ipc__block_ref(block);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,13 +104,25 @@ void ipc__lock_release(ipc__lock *lock)
     ipc__lock_init(lock);
 }
 
+void ipc__locks_before_fork(void)
+{
+    pthread_mutex_lock(&list_lock);
+}
+
+void ipc__locks_after_fork(bool child)
+{
+    ipc__lock *lock;
+    DL_FOREACH(child ? held : NULL, lock)
+    {
+        close(lock->fd); /* the parent keeps the lock: it is the process's, not the descriptor's */
+        lock->fd = -1;
+    }
+    held = child ? NULL : held;
+    pthread_mutex_unlock(&list_lock);
+}
+
 void ipc__lock_abandon(ipc__lock *lock)
 {
-    if (lock->fd >= 0) {
-        pthread_mutex_init(&list_lock, NULL);
-        DL_DELETE(held, lock);
-        close(lock->fd);
-        free(lock->path);
-        ipc__lock_init(lock);
-    }
+    free(lock->path);
+    ipc__lock_init(lock);
 }

@@ -6,6 +6,7 @@
 #define IPC__LOCK_H
 
 #include <ipc/error.h>
+#include <stdbool.h>
 
 typedef struct ipc__lock {
     int fd; /* -1: not held */
@@ -21,7 +22,11 @@ ipc_err ipc__lock_take(ipc__lock *lock, const char *path);
 /* Remove the file and let go. Fine for one that is not held. */
 void ipc__lock_release(ipc__lock *lock);
 
-/* In a forked child: the parent keeps it. */
+/* Around a fork: the parent keeps its locks, the child has none. */
+void ipc__locks_before_fork(void);
+void ipc__locks_after_fork(bool child);
+
+/* In a forked child, after that: free what is left of one. */
 void ipc__lock_abandon(ipc__lock *lock);
 
 #endif

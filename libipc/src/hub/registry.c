@@ -61,23 +61,22 @@ static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__byte
             return ipc__fail_plain(IPC_ENOMEM);
         }
     }
+    core->object_count++; /* before it makes another one */
     ipc_err err = ops->init(object, options);
+    if (!err && object->name) {
+        HASH_ADD_KEYPTR(hh, core->by_name, object->name, name.length, object);
+        if (!object->hh.tbl) {
+            ops->fini(object);
+            err = ipc__fail_plain(IPC_ENOMEM);
+        }
+    }
     if (err) {
+        core->object_count--;
         free(object->name);
         free(object);
         return err;
     }
-    if (object->name) {
-        HASH_ADD_KEYPTR(hh, core->by_name, object->name, name.length, object);
-        if (!object->hh.tbl) {
-            ops->fini(object);
-            free(object->name);
-            free(object);
-            return ipc__fail_plain(IPC_ENOMEM);
-        }
-    }
     DL_APPEND(core->objects, object);
-    core->object_count++;
     *out = object;
     return IPC_OK;
 }

@@ -206,12 +206,10 @@ static ipc__item *next_of_run(const ipc__source *source, ipc__envelope *envelope
     ipc__core *core = core_of(source->stream);
     ipc_cursor before = envelope->at;
     unsigned frame = envelope->next_frame;
-    ipc__head head;
     ipc__bytes value;
     ipc__block *block;
-    if (ipc__envelope_more(envelope) && ipc__envelope_next(envelope, &head) && head.op == IPC__OP_PUT &&
-        head.handle == source->hold->id && head.fields == 1 && ipc__read_value(envelope, &value, &block) &&
-        check_value(core, value) == IPC_OK) {
+    if (ipc__envelope_follows(envelope, IPC__OP_PUT, source->hold->id, 1) &&
+        ipc__read_value(envelope, &value, &block) && check_value(core, value) == IPC_OK) {
         ipc__item *item = ipc__item_new(core, value, block);
         if (item) {
             source->hold->session->acked += value.length;

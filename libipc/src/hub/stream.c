@@ -256,11 +256,8 @@ static void deliver(ipc__sub *sub)
     ipc__item *item = stream->ready;
     DL_DELETE(stream->ready, item);
     stream->ready_count--;
-    if (item->seq > sub->newest) {
-        sub->newest = item->seq;
-    } else if (item->attempt == 1) {
-        ipc__item_raise(item); /* behind a younger one: it must not look like a first delivery */
-    }
+    item->late = item->seq < sub->newest;
+    sub->newest = item->late ? sub->newest : item->seq;
     item->position = ++sub->position;
     DL_APPEND(sub->out, item);
     sub->out_count++;
@@ -322,7 +319,9 @@ static bool hurry_polls(ipc__stream *stream)
     }
     uint64_t before = stream->untaken;
     if (stream->pollers && giver) {
-        recall(giver, 1);
+        /* From who asks for more, half of the newest; from who has stopped asking, all: in order, and at once. */
+        bool asks = giver->window && giver->demand_until > core_of(stream)->now;
+        recall(giver, asks && giver->out_count > 1 ? giver->out_count / 2 : giver->out_count);
     }
     return stream->untaken != before;
 }
@@ -452,8 +451,11 @@ void ipc__stream_discard(ipc__stream *stream)
     ipc__sub *sub;
     DL_FOREACH(stream->subs, sub)
     {
-        if (sub->out && ipc__hold_alive(sub->hold)) {
-            learn_taken(sub);
+        if (!ipc__hold_alive(sub->hold)) {
+            continue;
+        }
+        learn_taken(sub);
+        if (sub->out) {
             take_back(sub, false);
         }
     }

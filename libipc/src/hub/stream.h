@@ -15,7 +15,8 @@ struct ipc__item {
     uint64_t position; /* while it is delivered: the place in its consumer's deliveries */
     uint32_t length;
     uint32_t attempt : 20; /* of the delivery that comes or is out */
-    uint32_t strikes : 11; /* how often it was taken and came back unfinished */
+    uint32_t strikes : 10; /* how often it was taken and came back unfinished */
+    uint32_t late : 1;     /* it is delivered behind a younger one */
     uint32_t in_block : 1;
     union {
         ipc__block *block; /* in_block */
@@ -45,7 +46,7 @@ static inline void ipc__item_raise(ipc__item *item)
 static inline void ipc__item_strike(ipc__item *item)
 {
     if (item->strikes < IPC__STRIKES_MAX) {
-        item->strikes = (item->strikes + 1) & 0x7ff;
+        item->strikes = (item->strikes + 1) & 0x3ff;
     }
 }
 

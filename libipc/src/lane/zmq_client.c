@@ -86,6 +86,7 @@ ipc_err ipc__zmq_link_open(ipc__link **out, const char *endpoint, uint64_t max_m
     }
     set_int(link->dealer, ZMQ_LINGER, 0);
     set_int(link->dealer, ZMQ_SNDHWM, 0);
+    set_int(link->dealer, ZMQ_SNDBUF, 1024 * 1024);
     set_int(link->dealer, ZMQ_RCVHWM, 0);
     set_int(link->dealer, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
     /* A session dies with its hub: libzmq's reconnect would replay its messages into the next one. */

@@ -54,6 +54,7 @@ static ipc_err bind_router(ipc__zmq_hub *hub, char *endpoint, size_t size, uint3
 {
     set_int(hub->router, ZMQ_LINGER, LINGER_MS);
     set_int(hub->router, ZMQ_SNDHWM, 0);
+    set_int(hub->router, ZMQ_SNDBUF, 1024 * 1024);
     set_int(hub->router, ZMQ_RCVHWM, 0);
     set_int(hub->router, ZMQ_ROUTER_MANDATORY, 1);
     set_int(hub->router, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
@@ -302,10 +303,13 @@ static void lane_deliver(void *self, uint32_t handle, const ipc__item *item)
         flush_peer(peer, ipc__now());
     }
     msgpack_packer packer = ipc__packer(&peer->out.ops);
-    ipc__write_op(&packer, IPC__OP_DELIVER, handle, item->seq, 2);
+    ipc__write_op(&packer, IPC__OP_DELIVER, handle, item->seq, 2 + item->late);
     ipc__write_number(&peer->out.ops, item->attempt);
     if (!ipc__write_value(&peer->out, ipc__item_bytes(item), ipc__item_block(item))) {
         peer->out.ops.failed = true; /* the flush fails, and the session with it: its items go back */
+    }
+    if (item->late) {
+        msgpack_pack_true(&packer);
     }
     mark_dirty(peer);
 }

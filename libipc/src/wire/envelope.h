@@ -108,6 +108,19 @@ static inline bool ipc__envelope_next(ipc__envelope *envelope, ipc__head *head)
     return true;
 }
 
+/* Step over the next operation's head if it is one more of this kind: a run of them can be taken in one step. */
+static inline bool ipc__envelope_follows(ipc__envelope *envelope, ipc__op op, uint32_t handle, uint32_t fields)
+{
+    ipc_cursor before = envelope->at;
+    ipc__head head;
+    if (ipc__envelope_more(envelope) && ipc__envelope_next(envelope, &head) && head.op == op && head.seq &&
+        head.handle == handle && head.fields == fields) {
+        return true;
+    }
+    envelope->at = before;
+    return false;
+}
+
 bool ipc__read_frame(ipc__envelope *envelope, ipc__bytes *value, ipc__block **block);
 
 /*

@@ -66,12 +66,18 @@ static struct queue *queue_of_stream(ipc__stream *stream)
 
 /* ---- leases ---- */
 
+/* Numbers that follow each other lie in buckets that do. */
+static unsigned hash_of(uint64_t seq)
+{
+    return (unsigned)seq;
+}
+
 static void lease_free(struct queue *queue, struct lease *lease)
 {
     ipc__lease_remove(&lease->base);
     DL_DELETE2(queue->leases, lease, older, newer);
     HASH_DEL(queue->by_seq, lease);
-    free(lease);
+    ipc__slab_free(&queue->base.core->slabs, lease, sizeof *lease);
 }
 
 /* One item less is unfinished. */
@@ -147,9 +153,15 @@ static bool bury(struct queue *queue, ipc__item *item)
 static bool queue_keeps(ipc__stream *stream, ipc__item *item)
 {
     struct queue *queue = queue_of_stream(stream);
+    if (queue->base.deleting) {
+        return true; /* and goes with the queue */
+    }
     if (queue->discarding) {
         ipc__item_free(queue->base.core, item);
-    } else if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
+        count_down(queue);
+        return false; /* whoever it was with is told that it is void, and only then of the end */
+    }
+    if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
         return true;
     }
     count_down(queue);
@@ -175,14 +187,17 @@ static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
         ipc__item_free(queue->base.core, item);
         return;
     }
-    struct lease *lease = calloc(1, sizeof *lease);
+    ipc__slabs *slabs = &queue->base.core->slabs;
+    struct lease *lease = ipc__slab_alloc(slabs, sizeof *lease);
     if (lease) {
-        lease->item = item;
-        HASH_ADD_KEYPTR(hh, queue->by_seq, &item->seq, sizeof item->seq, lease);
+        *lease = (struct lease){.item = item};
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, hash_of(item->seq), lease);
     }
     if (!lease || !lease->hh.tbl) {
         /* Without memory for a lease it is as if the consumer had given the item back. */
-        free(lease);
+        if (lease) {
+            ipc__slab_free(slabs, lease, sizeof *lease);
+        }
         ipc__item_raise(item);
         ipc__stream_return(stream, item);
         return;
@@ -224,29 +239,41 @@ static void queue_lease_end(ipc__lease *base, ipc__end end, bool last)
 static struct lease *find_lease(struct queue *queue, uint64_t seq, uint64_t attempt)
 {
     struct lease *lease;
-    HASH_FIND(hh, queue->by_seq, &seq, sizeof seq, lease);
+    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &seq, sizeof seq, hash_of(seq), lease);
     return lease && lease->item->attempt == attempt ? lease : NULL;
 }
 
 /* DONE and RELEASE: a delivery that is not this one any more is left alone. */
-static ipc_err queue_settle(struct queue *queue, struct queue_hold *hold, const ipc__request *request)
+static ipc_err settle(struct queue *queue, struct queue_hold *hold, ipc__op op, ipc_cursor *at)
 {
     uint64_t seq;
     uint64_t position;
     uint64_t attempt;
-    if (request->fields != 3 || !ipc__read_uint(&request->envelope->at, &seq) ||
-        !ipc__read_uint(&request->envelope->at, &position) || !ipc__read_uint(&request->envelope->at, &attempt) ||
+    if (!ipc__read_uint(at, &seq) || !ipc__read_uint(at, &position) || !ipc__read_uint(at, &attempt) ||
         !ipc__stream_take(&hold->sub, position)) {
         return IPC_EPROTO;
     }
     struct lease *lease = find_lease(queue, seq, attempt);
-    if (lease && request->op == IPC__OP_DONE) {
+    if (lease && op == IPC__OP_DONE) {
         finish(queue, lease);
     } else if (lease) {
         revoke(queue, lease);
     }
-    ipc__stream_pump(&queue->stream);
     return IPC_OK;
+}
+
+static ipc_err queue_settle(struct queue *queue, struct queue_hold *hold, const ipc__request *request)
+{
+    ipc__envelope *envelope = request->envelope;
+    if (request->fields != 3) {
+        return IPC_EPROTO;
+    }
+    ipc_err err = settle(queue, hold, request->op, &envelope->at);
+    while (!err && request->op == IPC__OP_DONE && ipc__envelope_follows(envelope, IPC__OP_DONE, hold->base.id, 3)) {
+        err = settle(queue, hold, IPC__OP_DONE, &envelope->at);
+    }
+    ipc__stream_pump(&queue->stream);
+    return err;
 }
 
 static ipc_err queue_done_any(struct queue *queue, ipc__hold *hold, const ipc__request *request)

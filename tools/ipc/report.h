@@ -1,0 +1,19 @@
+/*
+ * What a hub says of itself, as text for people: a map, its keys and values as aligned lines, lists within it as tables.
+ * Touches standard output and standard error. One thread.
+ */
+#ifndef TOOL_REPORT_H
+#define TOOL_REPORT_H
+
+#include <ipc/ipc.h>
+
+/* How a map is shown. */
+typedef enum report_form {
+    REPORT_TEXT,
+    REPORT_JSON, /* one line, with all that the hub said */
+} report_form;
+
+/* Print it. *first* and *text*: a line that comes before what the hub said; NULL for none. The command's status. */
+int report(const ipc_msg *map, report_form form, const char *first, const char *text);
+
+#endif
