@@ -186,6 +186,7 @@ static void shut(ipc_conn *conn)
     }
     conn->state = IPC__CONN_CLOSED;
     if (first) {
+        ipc__handles_signal(conn); /* whoever waits on a descriptor looks, and learns it */
         ipc__pendings_end(conn, IPC_ECLOSED);
         pthread_cond_broadcast(&conn->changed);
         ipc__conn_wake(conn);
