@@ -63,6 +63,10 @@ static int item_index(lua_State *L)
     if (strcmp(field, "value") == 0) {
         return item_value(L, it);
     }
+    if (strcmp(field, "late") == 0) {
+        lua_pushboolean(L, ipc_msg_late(it->msg));
+        return 1;
+    }
     if (strcmp(field, "attempt") == 0) {
         lua_pushinteger(L, (lua_Integer)ipc_msg_attempt(it->msg));
     } else if (strcmp(field, "queue") == 0) {

@@ -265,6 +265,11 @@ class Item:
         """How often this item was handed out, 1 for the first time."""
         return self._message.attempt()
 
+    @property
+    def late(self) -> bool:
+        """Whether it comes behind a younger item that this handle had: another consumer had it first, and gave it back."""
+        return self._message.late()
+
     def done(self) -> None:
         """The item is finished. A second time, or after somebody else was given the item, this touches nothing."""
         self._queue._done(self._message)

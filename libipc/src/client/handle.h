@@ -15,8 +15,8 @@ typedef struct ipc__entry {
     ipc__block *block; /* where the bytes live; referenced */
     const unsigned char *data;
     uint32_t length;
-    uint32_t attempt;
-    bool late;
+    uint32_t attempt : 31;
+    uint32_t late : 1;
     uint64_t seq;
     uint64_t position;
     uint64_t valid_until; /* on our clock */

@@ -174,7 +174,7 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         .block = block,
         .data = value.data,
         .length = (uint32_t)value.length,
-        .attempt = attempt,
+        .attempt = attempt & INT32_MAX,
         .late = late,
         .seq = head->seq,
         .position = in->received,
