@@ -14,7 +14,7 @@ pytest.register_assert_rewrite("pages")
 
 import pages  # noqa: E402 - what it asserts is explained, too
 
-PAGES = ("queues.md",)
+PAGES = ("queues.md", "pipes.md")
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
 
