@@ -57,11 +57,10 @@ void ipc__conn_kick(ipc_conn *conn)
     if (conn->kicked || !conn->has_thread) {
         return;
     }
+    conn->kicked = true;
     if (conn->thread_drives) {
-        conn->kicked = true;
         eventfd_write(conn->wake, 1);
     } else if (conn->thread_parked) {
-        conn->kicked = true;
         pthread_cond_signal(&conn->thread_wake);
     }
 }

@@ -348,8 +348,8 @@ static void *thread_main(void *self)
             continue;
         }
         uint64_t due = maintain(conn, now);
-        if (conn->state != IPC__CONN_LIVE) {
-            continue;
+        if (conn->state != IPC__CONN_LIVE || conn->kicked) {
+            continue; /* what came meanwhile wants something */
         }
         if (!conn->watchers && now - conn->active_at < LINGER_US) {
             if (!conn->driving && ipc__conn_pump(conn)) {
