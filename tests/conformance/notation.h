@@ -46,7 +46,10 @@ json_t *notation_next(ipc_cursor *cursor);
 /* How a message is written; the caller owns it. */
 json_t *notation_of(const ipc_msg *msg);
 
-/* Whether they are written alike. The order of a map's pairs is nobody's business. */
+/*
+ * Whether they are written alike. The order of a map's pairs is nobody's business; {"any": kind} in the first one stands
+ * for every value of a kind.
+ */
 bool notation_same(const json_t *one, const json_t *other);
 
 #endif

@@ -45,10 +45,13 @@ local function perform(stage, step)
 end
 
 local function matches(step, result)
-  if step.fails or result.fails then
-    return step.fails == result.fails
-  elseif step.attempt and step.attempt ~= result.attempt then
-    return false
+  for _, mark in ipairs {"fails", "put", "attempt", "late"} do
+    if (step[mark] ~= nil or mark == "fails") and step[mark] ~= result[mark] then
+      return false
+    end
+  end
+  if step.fails then
+    return true
   end
   return step.gives == nil or notation.same(step.gives, result.gives)
 end

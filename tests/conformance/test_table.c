@@ -98,14 +98,15 @@ static json_t *perform(stage *self, const json_t *step)
 
 static bool matches(const json_t *step, const json_t *result)
 {
-    const json_t *fails = json_object_get(step, "fails");
-    const json_t *failed = json_object_get(result, "fails");
-    if (fails || failed) {
-        return fails && failed && json_equal(fails, failed);
-    }
-    const json_t *attempt = json_object_get(step, "attempt");
-    if (attempt && !json_equal(attempt, json_object_get(result, "attempt"))) {
+    static const char *const marks[] = {"fails", "put", "attempt", "late"};
+    if (json_object_get(result, "fails") && !json_object_get(step, "fails")) {
         return false;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        const json_t *mark = json_object_get(step, marks[i]);
+        if (mark && !json_equal(mark, json_object_get(result, marks[i]))) {
+            return false;
+        }
     }
     const json_t *gives = json_object_get(step, "gives");
     return !gives || notation_same(gives, member(result, "gives"));
