@@ -20,6 +20,7 @@ static void produce(const bench_options *options, const bench_transport *transpo
         transport->send(side);
     }
     transport->close(side);
+    bench_cpu();
 }
 
 static void expect(uint64_t number, const void *payload)
@@ -41,6 +42,7 @@ static void consume(const bench_options *options, const bench_transport *transpo
     }
     bench_number("end", (double)bench_now());
     transport->close(side);
+    bench_cpu();
 }
 
 /* The producer has bound its end; the consumer connects to ours. */
@@ -59,6 +61,7 @@ static void forward(const bench_options *options)
     zmq_close(from);
     zmq_close(to);
     zmq_ctx_term(context);
+    bench_cpu();
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 void bench_fail(const char *format, ...)
@@ -116,6 +117,20 @@ void bench_pause(uint64_t us)
     nanosleep(&left, NULL);
 }
 
+static double microseconds(struct timeval time)
+{
+    return (double)time.tv_sec * 1e6 + (double)time.tv_usec;
+}
+
+static double computed(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+}
+
+static double computed_before;
+
 void bench_ready(void)
 {
     char line[16];
@@ -124,6 +139,12 @@ void bench_ready(void)
     if (!fgets(line, sizeof line, stdin)) {
         bench_fail("nobody told it to go");
     }
+    computed_before = computed();
+}
+
+void bench_cpu(void)
+{
+    bench_number("cpu", computed() - computed_before);
 }
 
 void bench_number(const char *name, double value)

@@ -38,6 +38,9 @@ void bench_pause(uint64_t us);
 /* Say "ready" and wait to be told to go. */
 void bench_ready(void);
 
+/* Write what this process has computed, in all its threads, since it was told to go: "cpu", in microseconds. */
+void bench_cpu(void);
+
 /* Write one number. */
 void bench_number(const char *name, double value);
 

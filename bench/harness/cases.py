@@ -30,6 +30,7 @@ class Case:
 
 
 RATE = (Metric("rate", "", "messages/s"),)
+RATE_CPU = (*RATE, Metric("cpu", ", CPU of all processes", "us/message"))
 ROUND_TRIP = (Metric("round_trip_p50", " p50", "us"), Metric("round_trip_p99", " p99", "us"))
 ONE_WAY = (Metric("one_way_p50", " p50", "us"), Metric("one_way_p99", " p99", "us"))
 
@@ -45,23 +46,23 @@ def _c_queues():
     sizes = (("64 B", 64, 2_000_000), ("4 KiB", 4096, 200_000), ("1 MiB", 1 << 20, 1000))
     for words, size, count in sizes:
         yield Case(
-            f"queue, {words}", "C", RATE,
+            f"queue, {words}", "C", RATE_CPU,
             lambda stage, share, size=size, count=count: scenes.queue(stage, _some(count, share), size),
             "ZeroMQ PUSH/PULL",
             lambda stage, share, size=size, count=count: scenes.pushpull(stage, _some(count, share), size),
         )
     yield Case(
-        "queue, 1 MiB", "C", RATE,
+        "queue, 1 MiB", "C", RATE_CPU,
         lambda stage, share: scenes.queue(stage, _some(1000, share), 1 << 20),
         "ZeroMQ with a forwarder",
         lambda stage, share: scenes.pushpull(stage, _some(1000, share), 1 << 20, forwarder=True),
     )
     yield Case(
-        "queue, 64 B, maxsize 1000", "C", RATE,
+        "queue, 64 B, maxsize 1000", "C", RATE_CPU,
         lambda stage, share: scenes.queue(stage, _some(500_000, share), 64, maxsize=1000),
     )
     yield Case(
-        "joinable queue, 64 B, done", "C", RATE,
+        "joinable queue, 64 B, done", "C", RATE_CPU,
         lambda stage, share: scenes.queue(stage, _some(500_000, share), 64, joinable=True),
     )
 
@@ -122,6 +123,11 @@ def _footprints():
     yield Case(
         "hub's memory for an idle session", "C", (Metric("bytes", "", "bytes"),),
         lambda stage, share: scenes.hub_memory(stage, "sessions", 100),
+    )
+    yield Case(
+        "idle, 100 sessions: CPU of", "C",
+        (Metric("hub", " the hub", "us/s"), Metric("sessions", " the sessions' process", "us/s")),
+        lambda stage, share: scenes.idle(stage, 100, max(5 * share, 1)),
     )
     yield Case(
         "hub's start and first open", "C", (Metric("ms", "", "ms"),),

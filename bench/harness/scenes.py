@@ -3,6 +3,8 @@
 Touches a stage. Every function returns {metric: value}.
 """
 
+import time
+
 
 def _options(**options):
     """--name value pairs; True is a flag, None and False are left out."""
@@ -20,14 +22,23 @@ def _rate(count, begun, ended):
     return {"rate": count / ((ended - begun) / 1e9)}
 
 
-def _stream(stage, producer, consumer, count):
-    """The clock runs from the first put to the last get; one message is through before."""
+def _stream(stage, producer, consumer, count, forwarder=None):
+    """The clock runs from the first put to the last get; one message is through before.
+
+    CPU is that of all processes, in all their threads, for each message: ends and what lies behind them included.
+    """
     consumer.wait_ready()
     producer.wait_ready()
+    hub = stage.hub_pid()
+    before = stage.cpu_time(hub)
     consumer.go()
     producer.go()
-    begun = producer.numbers()["start"]
-    return _rate(count, begun, consumer.numbers()["end"])
+    sent, received = producer.numbers(), consumer.numbers()
+    numbers = _rate(count, sent["start"], received["end"])
+    if "cpu" in sent:
+        between = forwarder.numbers()["cpu"] if forwarder else stage.cpu_time(hub) - before
+        numbers["cpu"] = (sent["cpu"] + received["cpu"] + between) / count
+    return numbers
 
 
 def queue(stage, count, size, **options):
@@ -42,10 +53,11 @@ def pushpull(stage, count, size, forwarder=False):
     words = _options(over="pushpull", count=count, size=size)
     first, second = stage.endpoint("first"), stage.endpoint("second")
     producer = stage.program("throughput", "produce", *words, "--address", first)
+    between = None
     if forwarder:
-        stage.program("throughput", "forward", *words, "--address", first, "--second", second)
+        between = stage.program("throughput", "forward", *words, "--address", first, "--second", second)
     consumer = stage.program("throughput", "consume", *words, "--address", second if forwarder else first)
-    return _stream(stage, producer, consumer, count)
+    return _stream(stage, producer, consumer, count, between)
 
 
 def lua_queue(stage, count, size):
@@ -109,6 +121,24 @@ def hub_memory(stage, what, count, **options):
     driver.go()
     driver.numbers()
     return {"bytes": (after - before) / count}
+
+
+def idle(stage, sessions, seconds):
+    """What a hub and a process with so many sessions compute while nobody does anything: microseconds a second."""
+    driver = stage.program("footprint", "sessions", *_options(address=stage.HUB, count=sessions))
+    driver.wait_ready()
+    driver.go()
+    driver.wait_ready()
+    time.sleep(1)  # what follows the opening is over
+    hub, pids = stage.hub_pid(), (stage.hub_pid(), driver.pid)
+    before = [stage.cpu_time(pid) for pid in pids]
+    time.sleep(seconds)
+    ours = [(stage.cpu_time(pid) - cpu) / seconds for pid, cpu in zip(pids, before)]
+    if stage.hub_pid() != hub:
+        raise RuntimeError("the hub has changed")
+    driver.go()
+    driver.numbers()
+    return dict(zip(("hub", "sessions"), ours))
 
 
 def hub_start(stage):

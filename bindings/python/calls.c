@@ -37,7 +37,7 @@ static inline ipc_err receive_from_pipe(void *handle, int64_t timeout_ms, ipc_ms
     return ipc_pipe_recv(handle, timeout_ms, msg);
 }
 
-static PyObject *send_bytes(void *handle, const void *bytes, size_t length, int64_t timeout_ms, send_fn send)
+static inline PyObject *send_bytes(void *handle, const void *bytes, size_t length, int64_t timeout_ms, send_fn send)
 {
     const ipc_wait_hooks *outer = ipc__py_enter();
     ipc_err err = send(handle, bytes, length, timeout_ms);

@@ -21,7 +21,7 @@ typedef struct step {
 
 typedef struct encoder {
     ipc__py_buffer *out;
-    ipc_value_limits limits;
+    ipc_value_limits limits; /* from the first sequence or map on */
     uint64_t nodes;
     unsigned depth;
     bool refused; /* the exception is of this file: the path belongs into its text */
@@ -264,6 +264,9 @@ static int encode_buffer(encoder *enc, PyObject *value)
 
 static int enter(encoder *enc, Py_ssize_t count, unsigned nodes_each)
 {
+    if (enc->depth == 0) {
+        enc->limits = ipc_get_value_limits();
+    }
     if (enc->depth == enc->limits.max_depth) {
         return refuse(enc, ipc__py_class_of(IPC_EDEPTH), "nested deeper than %u levels, or contained in itself",
                       (unsigned)enc->limits.max_depth);
@@ -456,7 +459,6 @@ bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value)
 {
     encoder enc;
     enc.out = out;
-    enc.limits = ipc_get_value_limits();
     enc.nodes = 1;
     enc.depth = 0;
     enc.refused = false;

@@ -76,6 +76,12 @@ local WAITS = {
   ["a recv"] = "local a, b = conn:Pipe() ready() a:recv()",
   ["a poll"] = "local a, b = conn:Pipe() ready() a:poll(60)",
   ["a loop"] = "local never = conn:Queue() ready() for _ in never:items() do end",
+  ["a get of many"] = "ready() conn:Queue():get_many(10)",
+  ["a take of many"] = "ready() conn:JoinableQueue():take_many(10)",
+  ["a put of many"] = "local full = conn:Queue {maxsize = 2} ready() full:put_many {1, 2, 3}",
+  ["a confirmed put"] = "local full = conn:Queue {maxsize = 1} full:put(1) ready() full:put(2, nil, true)",
+  ["a receive of bytes"] = "local a, b = conn:Pipe() ready() a:recv_bytes()",
+  ["a wait"] = "local a, b = conn:Pipe() ready() ipc.wait({a, conn:Queue()})",
   ["a get in a coroutine"] = "local c = coroutine.wrap(function() ready() conn:Queue():get() end) c()",
 }
 

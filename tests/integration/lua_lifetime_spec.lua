@@ -244,6 +244,7 @@ describe("a program", function()
 
   it("does not grow", function()
     local q, jobs = assert(conn:Queue()), assert(conn:JoinableQueue())
+    local a, b = assert(conn:Pipe())
     local small, large = {id = 7, path = "a.png"}, {("x"):rep(4000)}
     local function work(times)
       for _ = 1, times do
@@ -252,10 +253,19 @@ describe("a program", function()
         q:get(PATIENCE)
         q:get(PATIENCE)
         q:get(0)
-        jobs:put(large)
-        local item <close> = jobs:take(PATIENCE)
+        assert(jobs:put(large))
+        local item <close> = assert(jobs:take(PATIENCE))
         assert(item.value)
         pcall(q.put, q, {large, print})
+        pcall(q.put_many, q, {large, print})
+        q:put_many {large, small}
+        for _ = 1, 2 - #q:get_many(2, PATIENCE) do
+          q:get(PATIENCE)
+        end
+        assert(jobs:put(large, nil, true))
+        jobs:take_many(5, PATIENCE)[1]:done()
+        a:send_bytes(large[1], 1, 3000)
+        assert(not b:recv_bytes(10) and b:recv_bytes())
       end
       collectgarbage()
       return collectgarbage("count"), resident_kib()

@@ -74,6 +74,10 @@ def test_examples__multiprocess():
     assert run(*command("python", "multiprocess")) == f"sum of squares: {sum(n * n for n in range(100))}\n"
 
 
+def test_examples__gather():
+    assert run(*command("python", "gather")) == f"sum of squares: {sum(n * n for n in range(50))}\nkilled: 1\n"
+
+
 def wait_for_consumers(conn, name, count):
     """Until that many programs hold the object, besides whoever asks here."""
 

@@ -87,6 +87,14 @@ class Programs:
     def start_worker(self):
         return self.start(*WORKER)
 
+    def await_workers(self, count):
+        """Wait until so many hold the queue: one that comes when all is done would wait for more, for ever."""
+
+        def there():
+            return [entry["handles"] for entry in self.conn.list() if entry["name"] == "lines"] == [count]
+
+        eventually(there, f"{count} workers")
+
     def lines_waiting(self):
         try:
             with self.conn.JoinableQueue("lines", mode="attach") as lines:
@@ -165,6 +173,7 @@ def test_pipeline__worker_killed_in_the_middle(programs, corpus, expected):
 
 def test_pipeline__worker_killed_among_others(programs, corpus, expected):
     workers = [programs.start_worker() for _ in range(3)]
+    programs.await_workers(3)
     producer = programs.start_producer(corpus)
     programs.kill_in_the_middle(workers[1])
     counts, _, _ = programs.collect()

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+enum { ACTS_MAX = 100 * 1000 };
 enum { SILENT_US = 200 * SIM_MS }; /* who was asked to give back and says nothing for so long is not waited for */
 
 /* One operation on its way out. */
@@ -19,6 +20,14 @@ typedef struct emission {
     ipc__head head;
     ipc_cursor at;
 } emission;
+
+/* A step has an end, however much is moved in it. */
+static void count_act(sim_world *sim)
+{
+    if (++sim->model.now.acts > ACTS_MAX) {
+        sim_fail(sim, "the hub does not come to the end of this step");
+    }
+}
 
 static uint64_t number(emission *out)
 {
@@ -393,6 +402,7 @@ static void say(const emission *out)
 
 void sim_model_sent(sim_peer *peer, const void *op, size_t length)
 {
+    count_act(peer->sim);
     emission out = {.sim = peer->sim, .peer = peer};
     ipc__envelope envelope = {.at = {op, (const unsigned char *)op + length}};
     if (!ipc__envelope_next(&envelope, &out.head)) {
@@ -474,6 +484,7 @@ static void check_overtaken(sim_world *sim, const sim_item *delivered)
 void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
 {
     sim_world *sim = peer->sim;
+    count_act(sim);
     sim_hold *hold = hold_of(peer, handle, "a delivery");
     sim_item *item = sim_item_of(sim, sim_value_read(sim, ipc__item_bytes(core)));
     sim_say(sim, "hub > %u: delivers item %" PRIu64 " attempt %u at %u:%" PRIu64, peer->number, item->id, core->attempt,
@@ -508,6 +519,7 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
 
 void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count)
 {
+    count_act(peer->sim);
     sim_say(peer->sim, "hub > %u: recalls %u of handle %u", peer->number, count, handle);
     sim_hold *hold = hold_of(peer, handle, "a RECALL");
     hold->recalled = peer->lane == SIM_DELAYED;

@@ -476,4 +476,5 @@ void sim_model_left(sim_world *sim)
     free(model->now.fresh.dead_letter);
     model->now.fresh.name = model->now.fresh.dead_letter = NULL;
     model->now.peer = NULL;
+    model->now.acts = 0;
 }

@@ -309,17 +309,14 @@ sim_hold *sim_hold_add(sim_world *sim, sim_object *object, sim_peer *peer, uint3
     return hold;
 }
 
-/* What waits on a hold is answered when it is closed; of a session that ends it is dropped, when it has ended. */
+/* What waits on a hold is answered when it is closed. */
 static void end_requests(sim_world *sim, const sim_hold *hold)
 {
     sim_request *request;
     DL_FOREACH(sim->model.requests, request)
     {
-        if (request->hold != hold) {
-            continue;
-        }
-        request->hold = NULL;
-        if (sim->model.now.ending != hold->peer) {
+        if (request->hold == hold) {
+            request->hold = NULL;
             sim_request_decide(sim, request, IPC_ECLOSED);
         }
     }
@@ -448,6 +445,13 @@ void sim_model_end(sim_peer *peer, ipc__end end)
     DL_FOREACH(sim->model.objects, object)
     {
         object->may_end = true; /* before what was leased comes back */
+    }
+    sim_request *request;
+    DL_FOREACH(sim->model.requests, request)
+    {
+        if (request->peer == peer) {
+            request->hold = NULL; /* nothing comes of it any more */
+        }
     }
     sim_pin *pin;
     sim_pin *next;

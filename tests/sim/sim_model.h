@@ -136,6 +136,7 @@ typedef struct sim_model {
     uint64_t leased;  /* leases so far */
     uint64_t refused; /* puts so far */
     struct {
+        unsigned acts;  /* what the hub did in this step */
         sim_peer *peer; /* whose operation is processed; NULL: none */
         ipc__head head;
         struct {

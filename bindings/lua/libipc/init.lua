@@ -92,12 +92,13 @@ end
 
 --- Queue([name] [, {maxsize = 0, mode = "either"}]), or Queue{name = …, …}: without a name it lives as long as a handle
 --- on it. mode is "create", "attach" or "either". Its methods:
----   put(value [, timeout [, confirm]])  with confirm it returns when the hub has the value: true, or this put's failure
+---   put(value [, timeout [, confirm]])  with confirm it returns when the hub has the value: true, or its failure
 ---   put_nowait(value)
 ---   put_many(values [, timeout])        a sequence of values: how many; or nil, code, detail, how many were put
 ---   get([timeout]), get_nowait()
----   get_many(max [, timeout])           waits for one, and takes what else is there: a sequence. A value that Lua
----                                       cannot hold is left out, and a code and a detail come behind
+---   get_many(max [, timeout])           waits for one, and takes what else has come to this handle: a sequence of 1 to
+---                                       max values. One that Lua cannot hold is left out; then a code and a detail
+---                                       stand behind it
 ---   take([timeout]), take_many(max [, timeout])
 ---                                       items in place of values
 ---   items([timeout])                    for loops: values until the queue is closed, deleted, or shut down and empty,
@@ -109,8 +110,9 @@ end
 ipc.Queue = on_default(handles.open_plain_queue)
 
 --- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
---- there are task_done() and join([timeout]). An item has value, attempt, late, done(), release(); as a <close> variable it
---- is done, or released when an error leaves its scope. More options:
+--- there are task_done() and join([timeout]). An item has value, attempt, late (it came behind a younger one that this
+--- handle has had), done() and release(); as a <close> variable it is done, or released when an error leaves its scope.
+--- More options:
 ---   redeliver = "crash"  hand out again what a consumer had not finished when it was killed or failed; "always": after
 ---                        every end; "never": such items stay unfinished
 ---   max_deliveries = 0   an item that came back unfinished so often (1 to 1000) is not handed out again …
@@ -128,8 +130,8 @@ ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 ipc.Pipe = on_default(handles.open_pipe)
 
 --- wait(things [, timeout]): those of several queues, pipe ends and descriptors (integers) in which a get, a receive or
---- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may be
---- faster: get with a timeout of 0 then.
+--- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may
+--- be faster: get with a timeout of 0 then.
 ipc.wait = core.wait
 
 --- value_limits() -> {max_depth = 32, max_elements = 1 << 24}: what this process accepts of a value.

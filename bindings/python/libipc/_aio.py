@@ -108,8 +108,9 @@ class _Waiters:
     def remove(self, turn: _Turn) -> None:
         self.turns.remove(turn)
         if not self.turns:
-            self.loop.remove_reader(self.fd)
             del _waiters[self.loop, self.fd]
+            if not self.loop.is_closed():  # a task that its loop left behind
+                self.loop.remove_reader(self.fd)
 
     def wake(self) -> None:
         """It is the first one's turn. The next one's comes when that has taken, and there is still something."""

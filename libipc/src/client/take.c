@@ -174,7 +174,7 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         .block = block,
         .data = value.data,
         .length = (uint32_t)value.length,
-        .attempt = attempt,
+        .attempt = attempt & INT32_MAX,
         .late = late,
         .seq = head->seq,
         .position = in->received,
@@ -412,6 +412,15 @@ ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)
                      void *arg, ipc_msg **item)
 {
     return take(handle, timeout_ms, &(struct acceptance){accepts, arg}, item);
+}
+
+void ipc__take_wish(ipc__handle *handle, size_t count)
+{
+    ipc__prefetch *in = &handle->in;
+    if (in->count == 0 && in->window < count) {
+        in->window = count < WINDOW_MAX ? (uint32_t)count : WINDOW_MAX;
+        in->demand = false; /* that is, not for so many */
+    }
 }
 
 ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item)
