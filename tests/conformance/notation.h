@@ -40,6 +40,9 @@ json_t *notation_expand(const json_t *notation);
 /* The packed bytes of a value, by the library's own writers as far as they go; the caller owns them. */
 ipc_msg *notation_pack(const json_t *notation);
 
+/* The same; what the library says of it. */
+ipc_err notation_try_pack(ipc_msg **out, const json_t *notation);
+
 /* How the next value at the cursor is written; the caller owns it. NULL: none is there. */
 json_t *notation_next(ipc_cursor *cursor);
 

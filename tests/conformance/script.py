@@ -38,4 +38,4 @@ def run(case, perform):
             continue  # a step "end" of the same actor tells the result
         assert matches(step, result), f"step {number}, {step}: {result}"
         if step["do"] == "share":
-            tickets[step["as"]] = result["gives"]
+            tickets[step["as"]] = result.get("gives")

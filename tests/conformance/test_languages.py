@@ -95,9 +95,10 @@ def test_languages__values_travel_through_a_pipe(pair, troupe):
 class Stage:
     """A hub, and two actors that are programs."""
 
-    def __init__(self, troupe):
+    def __init__(self, troupe, limits):
         self._troupe = troupe
-        self._hub = libipc.Hub(fresh())
+        self._limits = limits
+        self._hub = libipc.Hub(fresh(), **limits)
         self._address = self._hub.address
         troupe.go_to(self._address)
 
@@ -107,7 +108,7 @@ class Stage:
         if step["do"] == "stop":
             self._hub.stop()
         else:
-            self._hub = libipc.Hub(self._address)
+            self._hub = libipc.Hub(self._address, **self._limits)
         return {}
 
     def close(self):
@@ -116,7 +117,7 @@ class Stage:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_languages__table(case, pair, troupe):
-    stage = Stage(troupe)
+    stage = Stage(troupe, case.get("hub", {}))
     try:
         script.run(case, stage.perform)
     except BaseException:
