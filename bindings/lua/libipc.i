@@ -74,8 +74,8 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 
 %typemap(default) int64_t timeout_ms "$1 = IPC_FOREVER;"
 %typemap(in) int64_t timeout_ms "$1 = ipc__lua_timeout(L, $input);"
-%typemap(in) uint64_t maxsize "$1 = ipc__lua_check_count(L, $input);"
-%typemap(in) uint32_t max_deliveries, uint32_t max_depth, uint32_t max_elements "$1 = ipc__lua_check_limit(L, $input);"
+%typemap(in) uint64_t maxsize, uint64_t max_memory "$1 = ipc__lua_check_count(L, $input);"
+%typemap(in) uint32_t "$1 = ipc__lua_check_limit(L, $input);"
 %typemap(out) uint32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 %typemap(default) bool confirm "$1 = false;"
 %typemap(in) bool confirm, bool immediate "$1 = ipc__lua_check_flag(L, $input);"

@@ -89,6 +89,12 @@ IPC_NUMBER(uint64_t, maxsize, UINT64_MAX)
 IPC_NUMBER(uint32_t, max_deliveries, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_depth, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_elements, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_sessions, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_objects, UINT32_MAX)
+IPC_NUMBER(uint64_t, max_memory, UINT64_MAX)
+IPC_NUMBER(uint32_t, max_message, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_name, UINT32_MAX)
+IPC_NUMBER(uint32_t, max_waiting, UINT32_MAX)
 
 %typemap(in) ipc_conn *conn {
     if (!ipc__py_conn($input, &$1)) {

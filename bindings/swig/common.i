@@ -17,9 +17,8 @@
  *   int *descriptor                      out: likewise; borrowed, only to be waited on
  *   ipc_pipe **a, ipc_pipe **b           out: hidden arguments that become two owned handles
  *   int64_t timeout_ms                   in:  the language's way to say a timeout; absent is IPC_FOREVER
- *   uint64_t maxsize                     in:  an integer, never rounded or wrapped
- *   uint32_t max_deliveries, max_depth, max_elements
- *                                        in:  likewise
+ *   uint64_t maxsize, max_memory         in:  an integer, never rounded or wrapped
+ *   uint32_t max_…                       in:  likewise
  *   (const void *data, size_t size)      in:  bytes as they are (borrowed during the call)
  *   const char *name, *dead_letter       in:  text or null
  *   ipc_conn *conn                       in:  a connection or null (SWIG's own)

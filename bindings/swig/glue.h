@@ -56,10 +56,20 @@ static inline ipc_pipe *new_ipc_pipe(ipc_conn *conn, const char *name, int mode,
     return pipe;
 }
 
-static inline ipc_hub *new_ipc_hub(const char *address, ipc_err *failed)
+/* A limit of 0 is the library's own. */
+static inline ipc_hub *new_ipc_hub(const char *address, uint32_t max_sessions, uint32_t max_objects,
+                                   uint64_t max_memory, uint32_t max_message, uint32_t max_name, uint32_t max_waiting,
+                                   ipc_err *failed)
 {
+    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
+    options.max_sessions = max_sessions ? max_sessions : options.max_sessions;
+    options.max_objects = max_objects ? max_objects : options.max_objects;
+    options.max_memory = max_memory ? max_memory : options.max_memory;
+    options.max_message = max_message ? max_message : options.max_message;
+    options.max_name = max_name ? max_name : options.max_name;
+    options.max_waiting = max_waiting ? max_waiting : options.max_waiting;
     ipc_hub *hub = NULL;
-    *failed = ipc_hub_start(&hub, address, NULL);
+    *failed = ipc_hub_start(&hub, address, &options);
     return hub;
 }
 

@@ -12,8 +12,12 @@ local function seconds(step)
   return (step.timeout_ms or PATIENCE_MS) / 1000
 end
 
+local function text_of(step, key)
+  return step[key] ~= nil and notation.read(step[key]) or nil
+end
+
 local function name_of(step)
-  return step.name ~= nil and notation.read(step.name) or nil
+  return text_of(step, "name")
 end
 
 -- A step's options under the names that Lua has for them.
@@ -22,10 +26,11 @@ local function options(step, names)
   for name, here in pairs(names) do
     chosen[here] = step[name]
   end
+  chosen.dead_letter = text_of(step, "dead_letter")
   return chosen
 end
 
-local QUEUE = {maxsize = "maxsize", mode = "mode"}
+local QUEUE = {maxsize = "maxsize", mode = "mode", redeliver = "redeliver", max_deliveries = "max_deliveries"}
 local PIPE = {["end"] = "side", duplex = "duplex", mode = "mode"}
 
 -- Each returns what the library does: a value, or nil, a code and a detail. give and keep say what becomes of it.
@@ -81,7 +86,7 @@ end
 -- ---- queues ----
 
 function steps.put(actor, step)
-  return succeed(actor.things[step.on]:put(notation.read(step.value), seconds(step)))
+  return succeed(actor.things[step.on]:put(notation.read(step.value), seconds(step), step.confirm))
 end
 
 function steps.put_nowait(actor, step)
@@ -102,7 +107,36 @@ function steps.take(actor, step)
     return {fails = code}
   end
   actor.things[step.as] = item
-  return {gives = notation.write(item.value), attempt = item.attempt}
+  return {gives = notation.write(item.value), attempt = item.attempt, late = item.late}
+end
+
+function steps.put_many(actor, step)
+  local values = {}
+  for i, value in ipairs(step.values) do
+    values[i] = notation.read(value)
+  end
+  local count, code, _, before = actor.things[step.on]:put_many(values, seconds(step))
+  if count == nil then
+    return {fails = code, put = before}
+  end
+  return {gives = notation.write(count), put = count}
+end
+
+function steps.get_many(actor, step)
+  local all = ipc.array()
+  repeat
+    local most = math.min(step.max, (step.count or math.maxinteger) - #all)
+    local values, code = actor.things[step.on]:get_many(most, seconds(step))
+    if values == nil then
+      return {fails = code}
+    end
+    table.move(values, 1, #values, #all + 1, all)
+  until #all >= (step.count or 0)
+  return give(all)
+end
+
+function steps.shutdown(actor, step)
+  return succeed(actor.things[step.on]:shutdown(step.immediate))
 end
 
 function steps.done(actor, step)
@@ -131,6 +165,15 @@ end
 
 function steps.recv(actor, step)
   return give(actor.things[step.on]:recv(seconds(step)))
+end
+
+function steps.send_bytes(actor, step)
+  return succeed(actor.things[step.on]:send_bytes(notation.hex_bytes(step.bytes)))
+end
+
+function steps.recv_bytes(actor, step)
+  local bytes, code = actor.things[step.on]:recv_bytes(step.max, seconds(step))
+  return give(bytes and ipc.bin(bytes), code)
 end
 
 function steps.poll(actor, step)
@@ -177,10 +220,54 @@ function steps.conn_close(actor)
   return {}
 end
 
+function steps.conn_fail(actor)
+  actor.conn:fail()
+  return {}
+end
+
+-- The names of those that are ready.
+function steps.wait(actor, step)
+  local things, names = {}, {}
+  for i, name in ipairs(step.on) do
+    things[i] = actor.things[name]
+    names[things[i]] = name
+  end
+  local ready, code = ipc.wait(things, seconds(step))
+  for i, thing in ipairs(ready or {}) do
+    ready[i] = names[thing]
+  end
+  return give(ready and ipc.array(ready), code)
+end
+
+-- Whether its descriptor is readable, in time.
+function steps.fd(actor, step)
+  local fd, code = actor.things[step.on]:fd()
+  local ready
+  if fd then
+    ready, code = ipc.wait({fd}, seconds(step))
+  end
+  return give(ready and #ready == 1, code)
+end
+
+-- ---- the hub ----
+
+function steps.stat(actor)
+  return give(actor.conn:stat())
+end
+
+function steps.info(actor, step)
+  return give(actor.conn:info(step.name))
+end
+
 -- ---- the actor ----
 
 local Actor = {}
 Actor.__index = Actor
+
+local MISTAKES = {
+  "not joinable", "no option redeliver", "no option max_deliveries", "the option redeliver is one of",
+  "a dead_letter needs max_deliveries", "a queue's options are", "cannot be its own dead_letter",
+}
 
 -- A program's mistake is raised, with the C library's words and without a code.
 local function raised(message)
@@ -189,8 +276,11 @@ local function raised(message)
   end
   if message:find("task_done was called more often", 1, true) then
     return {fails = "IPC_EUNFINISHED"}
-  elseif message:find("not joinable", 1, true) or message:find("a name has 1 to 255 bytes", 1, true) then
-    return {fails = "IPC_EINVAL"}
+  end
+  for _, words in ipairs(MISTAKES) do
+    if message:find(words, 1, true) then
+      return {fails = "IPC_EINVAL"}
+    end
   end
   error(message, 0)
 end

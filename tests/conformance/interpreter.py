@@ -3,9 +3,9 @@
 Touches the hub at its address. Locks nothing.
 """
 
-import pickle
+import select
 
-from notation import expand, from_notation, to_notation
+from notation import expand, from_notation, hex_bytes, to_notation
 
 import libipc
 
@@ -46,12 +46,23 @@ class Actor:
 
     # ---- opening ----
 
+    def _open_queue(self, make, step):
+        options = _options(step, "maxsize", "mode", "redeliver", "max_deliveries")
+        if "dead_letter" in step:
+            options["dead_letter"] = expand(step["dead_letter"])
+        try:
+            self._things[step["as"]] = make(expand(step.get("name")), **options)
+        except libipc.Error:
+            raise
+        except (TypeError, ValueError):
+            return {"fails": "IPC_EINVAL"}  # no such option, or of no such value
+        return {}
+
     def _queue(self, step):
-        self._things[step["as"]] = self._conn.Queue(expand(step.get("name")), **_options(step, "maxsize", "mode"))
+        return self._open_queue(self._conn.Queue, step)
 
     def _joinable_queue(self, step):
-        options = _options(step, "maxsize", "mode")
-        self._things[step["as"]] = self._conn.JoinableQueue(expand(step.get("name")), **options)
+        return self._open_queue(self._conn.JoinableQueue, step)
 
     def _pipe(self, step):
         self._things[step["as"]] = self._conn.Pipe(step["name"], **_options(step, "end", "duplex", "mode"))
@@ -60,15 +71,15 @@ class Actor:
         self._things.update(zip(step["as"], self._conn.Pipe(**_options(step, "duplex"))))
 
     def _share(self, step):
-        return {"gives": to_notation(pickle.dumps(self._on(step)))}
+        return {"gives": to_notation(self._on(step).share())}
 
     def _attach(self, step):
-        self._things[step["as"]] = pickle.loads(from_notation(step["ticket"]))
+        self._things[step["as"]] = libipc.attach(from_notation(step["ticket"]), conn=self._conn)
 
     # ---- queues ----
 
     def _put(self, step):
-        self._on(step).put(from_notation(step["value"]), timeout=_seconds(step))
+        self._on(step).put(from_notation(step["value"]), timeout=_seconds(step), confirm=step.get("confirm", False))
 
     def _put_nowait(self, step):
         self._on(step).put_nowait(from_notation(step["value"]))
@@ -82,7 +93,24 @@ class Actor:
     def _take(self, step):
         item = self._on(step).take(timeout=_seconds(step))
         self._things[step["as"]] = item
-        return {"gives": to_notation(item.value), "attempt": item.attempt}
+        return {"gives": to_notation(item.value), "attempt": item.attempt, "late": item.late}
+
+    def _put_many(self, step):
+        values = [from_notation(value) for value in step["values"]]
+        try:
+            count = self._on(step).put_many(values, timeout=_seconds(step))
+        except libipc.Error as error:
+            return {"fails": error.code_name, "put": error.put}
+        return {"gives": to_notation(count), "put": count}
+
+    def _get_many(self, step):
+        values = self._on(step).get_many(step["max"], timeout=_seconds(step))
+        while len(values) < step.get("count", 0):
+            values += self._on(step).get_many(min(step["max"], step["count"] - len(values)), timeout=_seconds(step))
+        return {"gives": to_notation(values)}
+
+    def _shutdown(self, step):
+        self._on(step).shutdown(**_options(step, "immediate"))
 
     def _done(self, step):
         self._things[step["item"]].done()
@@ -123,6 +151,20 @@ class Actor:
     def _poll(self, step):
         return {"gives": self._on(step).poll(_seconds(step))}
 
+    def _send_bytes(self, step):
+        self._on(step).send_bytes(hex_bytes(step["bytes"]))
+
+    def _recv_bytes(self, step):
+        pipe = self._on(step)
+        if pipe.readable and not pipe.poll(_seconds(step)):
+            return {"fails": "IPC_EEMPTY"}
+        try:
+            return {"gives": to_notation(pipe.recv_bytes(step["max"]))}
+        except libipc.Error:
+            raise
+        except OSError:
+            return {"fails": "IPC_ETOOSMALL"}  # what multiprocessing raises then
+
     def _readable(self, step):
         return {"gives": self._on(step).readable}
 
@@ -151,3 +193,23 @@ class Actor:
 
     def _conn_close(self, _step):
         self._conn.close()
+
+    def _conn_fail(self, _step):
+        self._conn.fail()
+
+    def _wait(self, step):
+        ready = libipc.wait([self._things[name] for name in step["on"]], _seconds(step))
+        return {"gives": [name for name in step["on"] if self._things[name] in ready]}
+
+    def _fd(self, step):
+        poll = select.poll()
+        poll.register(self._on(step), select.POLLIN)
+        return {"gives": bool(poll.poll(step.get("timeout_ms", PATIENCE_MS)))}
+
+    # ---- the hub ----
+
+    def _stat(self, _step):
+        return {"gives": to_notation(self._conn.stat())}
+
+    def _info(self, step):
+        return {"gives": to_notation(self._conn.info(step["name"]))}

@@ -6,6 +6,7 @@
 
 #include <endian.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,28 +294,56 @@ static bool same_elements(const json_t *one, const json_t *other)
     return json_array_size(one) == json_array_size(other);
 }
 
-static bool has_pair(const json_t *map, const json_t *pair)
+/* Whether each pair of the one map, which may be a pattern, stands for some pair of the other. */
+static bool covered(const json_t *one, const json_t *other)
 {
-    for (size_t i = 0; i < json_array_size(map); i++) {
-        if (same_elements(json_array_get(map, i), pair)) {
-            return true;
+    for (size_t i = 0; i < json_array_size(one); i++) {
+        bool found = false;
+        for (size_t j = 0; j < json_array_size(other) && !found; j++) {
+            found = same_elements(json_array_get(one, i), json_array_get(other, j));
+        }
+        if (!found) {
+            return false;
         }
     }
-    return false;
+    return true;
+}
+
+/* Whether each pair of the other map is one that the pattern has a pair for. */
+static bool covers(const json_t *one, const json_t *other)
+{
+    for (size_t j = 0; j < json_array_size(other); j++) {
+        bool found = false;
+        for (size_t i = 0; i < json_array_size(one) && !found; i++) {
+            found = same_elements(json_array_get(one, i), json_array_get(other, j));
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool same_pairs(const json_t *one, const json_t *other)
 {
-    for (size_t i = 0; i < json_array_size(one); i++) {
-        if (!has_pair(other, json_array_get(one, i)) || !has_pair(one, json_array_get(other, i))) {
-            return false;
-        }
+    return json_array_size(one) == json_array_size(other) && covered(one, other) && covers(one, other);
+}
+
+/* What a value in full is called in a pattern. */
+static const char *kind_of(const json_t *notation)
+{
+    if (json_is_object(notation)) {
+        return json_object_iter_key(json_object_iter((json_t *)(uintptr_t)notation));
     }
-    return json_array_size(one) == json_array_size(other);
+    return json_is_string(notation) ? "text" : json_is_boolean(notation) ? "bool" : "null";
 }
 
 static bool same_kinds(const json_t *one, const json_t *other)
 {
+    const json_t *any = json_object_get(one, "any");
+    if (any) {
+        return strcmp(json_string_value(any), kind_of(other)) == 0;
+    }
     const json_t *map = json_object_get(one, "map");
     if (map && json_object_get(other, "map")) {
         return same_pairs(map, json_object_get(other, "map"));

@@ -40,13 +40,19 @@ json_t *notation_expand(const json_t *notation);
 /* The packed bytes of a value, by the library's own writers as far as they go; the caller owns them. */
 ipc_msg *notation_pack(const json_t *notation);
 
+/* The same; what the library says of it. */
+ipc_err notation_try_pack(ipc_msg **out, const json_t *notation);
+
 /* How the next value at the cursor is written; the caller owns it. NULL: none is there. */
 json_t *notation_next(ipc_cursor *cursor);
 
 /* How a message is written; the caller owns it. */
 json_t *notation_of(const ipc_msg *msg);
 
-/* Whether they are written alike. The order of a map's pairs is nobody's business. */
+/*
+ * Whether they are written alike. The order of a map's pairs is nobody's business; {"any": kind} in the first one stands
+ * for every value of a kind.
+ */
 bool notation_same(const json_t *one, const json_t *other);
 
 #endif

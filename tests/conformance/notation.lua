@@ -221,9 +221,57 @@ function notation.text(value)
   return kind .. " " .. (type(body) == "table" and table.concat(body, ",") or body)
 end
 
---- Whether they are written alike.
-function notation.same(one, other)
-  return notation.text(one) == notation.text(other)
+-- What a value in full is called in a pattern.
+local function kind_of(value)
+  if value == json.null then
+    return "null"
+  elseif type(value) == "table" then
+    return (next(value))
+  end
+  return ({string = "text", boolean = "bool"})[type(value)]
+end
+
+-- Whether the pattern has a pair for this one.
+local function has_pair(pattern, pair)
+  for _, candidate in ipairs(pattern) do
+    if notation.text(candidate[1]) == notation.text(pair[1]) then
+      return notation.same(candidate[2], pair[2])
+    end
+  end
+  return false
+end
+
+local function same_map(pattern, found)
+  for _, pair in ipairs(found) do
+    if not has_pair(pattern, pair) then
+      return false
+    end
+  end
+  return #pattern == #found
+end
+
+local function same_array(pattern, found)
+  for i, element in ipairs(found) do
+    if pattern[i] == nil or not notation.same(pattern[i], element) then
+      return false
+    end
+  end
+  return #pattern == #found
+end
+
+--- Whether they are written alike; {any = kind} in the pattern stands for every value of a kind.
+function notation.same(pattern, found)
+  pattern, found = expand(pattern), expand(found)
+  if type(pattern) ~= "table" then
+    return notation.text(pattern) == notation.text(found)
+  elseif pattern.any then
+    return pattern.any == kind_of(found)
+  elseif type(found) == "table" and pattern.map and found.map then
+    return same_map(pattern.map, found.map)
+  elseif type(found) == "table" and pattern.array and found.array then
+    return same_array(pattern.array, found.array)
+  end
+  return notation.text(pattern) == notation.text(found)
 end
 
 --- An object as a line of JSON.

@@ -59,9 +59,29 @@ def _in_order(notation):
     return notation
 
 
-def same(one, other):
-    """Whether they are written alike; the order of a map's pairs is nobody's business."""
-    return _in_order(expand(one)) == _in_order(expand(other))
+def _kind(notation):
+    """What a value in full is called in a pattern."""
+    if isinstance(notation, dict):
+        return next(iter(notation))
+    return {str: "text", bool: "bool", type(None): "null"}[type(notation)]
+
+
+def _fits(pattern, found):
+    if isinstance(pattern, dict) and "any" in pattern:
+        return pattern["any"] == _kind(found)
+    if isinstance(pattern, dict) and isinstance(found, dict):
+        return pattern.keys() == found.keys() and all(_fits(body, found[kind]) for kind, body in pattern.items())
+    if isinstance(pattern, list) and isinstance(found, list):
+        return len(pattern) == len(found) and all(map(_fits, pattern, found))
+    return pattern == found
+
+
+def same(pattern, found):
+    """Whether they are written alike; the order of a map's pairs is nobody's business.
+
+    {"any": kind} in the pattern stands for every value of a kind.
+    """
+    return _fits(_in_order(expand(pattern)), _in_order(expand(found)))
 
 
 def _make_error(type_name, text):

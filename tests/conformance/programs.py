@@ -75,6 +75,11 @@ class Program:
         self._process.stdin.close()
         assert self._finish() == 0
 
+    def fail(self):
+        """It fails in the manner of its language."""
+        self.begin({"fail": True})
+        assert self._finish() == 1
+
     def _finish(self):
         status = self._process.wait(PATIENCE_S)
         self._process.stdin.close()
@@ -107,7 +112,7 @@ class Troupe:
 
     def perform(self, step):
         who = step["by"]
-        if step["do"] in ("crash", "exit"):
+        if step["do"] in ("crash", "exit", "fail"):
             getattr(self._programs.pop(who), step["do"])()
             self._ready.discard(who)
             return {}

@@ -19,9 +19,9 @@ local function fresh(transport)
 end
 
 -- A hub, and the actors of a case.
-local function open_stage(transport)
-  local hub = assert(ipc.hub(fresh(transport)))
-  return {hub = hub, address = hub:address(), actors = {}}
+local function open_stage(transport, limits)
+  local hub = assert(ipc.hub(fresh(transport), limits))
+  return {hub = hub, limits = limits, address = hub:address(), actors = {}}
 end
 
 local function close_stage(stage)
@@ -36,7 +36,7 @@ local function perform(stage, step)
     if step["do"] == "stop" then
       stage.hub:stop()
     else
-      stage.hub = assert(ipc.hub(stage.address))
+      stage.hub = assert(ipc.hub(stage.address, stage.limits))
     end
     return {}
   end
@@ -45,10 +45,13 @@ local function perform(stage, step)
 end
 
 local function matches(step, result)
-  if step.fails or result.fails then
-    return step.fails == result.fails
-  elseif step.attempt and step.attempt ~= result.attempt then
-    return false
+  for _, mark in ipairs {"fails", "put", "attempt", "late"} do
+    if (step[mark] ~= nil or mark == "fails") and step[mark] ~= result[mark] then
+      return false
+    end
+  end
+  if step.fails then
+    return true
   end
   return step.gives == nil or notation.same(step.gives, result.gives)
 end
@@ -97,7 +100,7 @@ for _, transport in ipairs(TRANSPORTS) do
     for _, case in ipairs(notation.load("table.json").cases) do
       if runs_over(case, transport) then
         it(case.name, function()
-          local stage = open_stage(transport)
+          local stage = open_stage(transport, case.hub)
           local fine, problem = pcall(run, case, stage)
           close_stage(stage)
           assert(fine, problem)

@@ -95,9 +95,10 @@ def test_languages__values_travel_through_a_pipe(pair, troupe):
 class Stage:
     """A hub, and two actors that are programs."""
 
-    def __init__(self, troupe):
+    def __init__(self, troupe, limits):
         self._troupe = troupe
-        self._hub = libipc.Hub(fresh())
+        self._limits = limits
+        self._hub = libipc.Hub(fresh(), **limits)
         self._address = self._hub.address
         troupe.go_to(self._address)
 
@@ -107,23 +108,16 @@ class Stage:
         if step["do"] == "stop":
             self._hub.stop()
         else:
-            self._hub = libipc.Hub(self._address)
+            self._hub = libipc.Hub(self._address, **self._limits)
         return {}
 
     def close(self):
         self._hub.stop()
 
 
-def can_pass_tickets(pair):
-    """Python's tickets are pickles."""
-    return pair[0] == pair[1] or "python" not in pair
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_languages__table(case, pair, troupe):
-    if case.get("tickets") and not can_pass_tickets(pair):
-        pytest.skip("Python's tickets are pickles")
-    stage = Stage(troupe)
+    stage = Stage(troupe, case.get("hub", {}))
     try:
         script.run(case, stage.perform)
     except BaseException:

@@ -20,19 +20,21 @@ enum { PATIENCE_TRIES = 4000, TRY_NS = 5000000, TRANSPORTS = 3 };
 
 static const char *const transports[TRANSPORTS] = {"ipc", "inproc", "tcp"};
 
+/* A case over a transport. */
+typedef struct scene {
+    const json_t *test;
+    const char *transport;
+} scene;
+
 /* A hub, and the actors of a case. */
 typedef struct stage {
+    const json_t *test;
     ipc_hub *hub;
     char *address;
     actor *a;
     actor *b;
     json_t *tickets;
 } stage;
-
-typedef struct scene {
-    const json_t *test;
-    const char *transport;
-} scene;
 
 /* ---- the stage ---- */
 
@@ -47,12 +49,32 @@ static void fresh_address(char *address, size_t size, const char *transport)
     snprintf(address, size, "%stable-%d-%u", scheme, (int)getpid(), ++count);
 }
 
-static void open_stage(stage *self, const char *transport)
+static void limit(const json_t *limits, const char *name, uint32_t *option)
+{
+    const json_t *number = json_object_get(limits, name);
+    *option = number ? (uint32_t)json_integer_value(number) : *option;
+}
+
+static void start_hub(stage *self, const char *address)
+{
+    const json_t *limits = json_object_get(self->test, "hub");
+    const json_t *memory = json_object_get(limits, "max_memory");
+    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
+    limit(limits, "max_sessions", &options.max_sessions);
+    limit(limits, "max_objects", &options.max_objects);
+    limit(limits, "max_message", &options.max_message);
+    limit(limits, "max_name", &options.max_name);
+    limit(limits, "max_waiting", &options.max_waiting);
+    options.max_memory = memory ? (uint64_t)json_integer_value(memory) : options.max_memory;
+    assert_int_equal(ipc_hub_start(&self->hub, address, &options), IPC_OK);
+}
+
+static void open_stage(stage *self, const scene *here)
 {
     char address[64];
-    fresh_address(address, sizeof address, transport);
-    *self = (stage){.tickets = json_object()};
-    assert_int_equal(ipc_hub_start(&self->hub, address, NULL), IPC_OK);
+    fresh_address(address, sizeof address, here->transport);
+    *self = (stage){.test = here->test, .tickets = json_object()};
+    start_hub(self, address);
     self->address = strdup(ipc_hub_address(self->hub));
 }
 
@@ -76,7 +98,7 @@ static json_t *hub_step(stage *self, const json_t *step)
         return json_object();
     }
     ipc_hub_free(self->hub);
-    assert_int_equal(ipc_hub_start(&self->hub, self->address, NULL), IPC_OK);
+    start_hub(self, self->address);
     return json_object();
 }
 
@@ -98,14 +120,15 @@ static json_t *perform(stage *self, const json_t *step)
 
 static bool matches(const json_t *step, const json_t *result)
 {
-    const json_t *fails = json_object_get(step, "fails");
-    const json_t *failed = json_object_get(result, "fails");
-    if (fails || failed) {
-        return fails && failed && json_equal(fails, failed);
-    }
-    const json_t *attempt = json_object_get(step, "attempt");
-    if (attempt && !json_equal(attempt, json_object_get(result, "attempt"))) {
+    static const char *const marks[] = {"fails", "put", "attempt", "late"};
+    if (json_object_get(result, "fails") && !json_object_get(step, "fails")) {
         return false;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        const json_t *mark = json_object_get(step, marks[i]);
+        if (mark && !json_equal(mark, json_object_get(result, marks[i]))) {
+            return false;
+        }
     }
     const json_t *gives = json_object_get(step, "gives");
     return !gives || notation_same(gives, member(result, "gives"));
@@ -132,7 +155,7 @@ static void run_step(stage *self, json_t *step)
     if (!matches(step, result)) {
         fail_msg("%s: %s", json_dumps(step, 0), json_dumps(result, 0));
     }
-    if (strcmp(what, "share") == 0) {
+    if (strcmp(what, "share") == 0 && !json_object_get(step, "fails")) {
         json_object_set(self->tickets, text_member(step, "as"), member(result, "gives"));
     }
     json_decref(result);
@@ -142,7 +165,7 @@ static void test_table(void **state)
 {
     const scene *here = *state;
     stage on;
-    open_stage(&on, here->transport);
+    open_stage(&on, here);
     const json_t *steps = member(here->test, "steps");
     assert_true(json_array_size(steps) > 0);
     for (size_t i = 0; i < json_array_size(steps); i++) {

@@ -26,8 +26,9 @@ def fresh(transport):
 class Stage:
     """A hub, and the actors of a case."""
 
-    def __init__(self, transport):
-        self._hub = libipc.Hub(fresh(transport))
+    def __init__(self, transport, limits):
+        self._limits = limits
+        self._hub = libipc.Hub(fresh(transport), **limits)
         self.address = self._hub.address
         self._actors = {}
 
@@ -43,7 +44,7 @@ class Stage:
         if step["do"] == "stop":
             self._hub.stop()
         else:
-            self._hub = libipc.Hub(self.address)
+            self._hub = libipc.Hub(self.address, **self._limits)
         return {}
 
     def close(self):
@@ -62,7 +63,7 @@ SEMANTICS = Path(__file__).parents[2] / "docs" / "semantics.md"
 def test_table(case, transport):
     if transport not in case.get("over", [transport]):
         pytest.skip(f"not over {transport}")
-    stage = Stage(transport)
+    stage = Stage(transport, case.get("hub", {}))
     try:
         run(case, stage.perform)
     finally:

@@ -100,6 +100,64 @@ static void test_values__bytes_that_are_none_are_refused(void **state)
     }
 }
 
+static void set_limits(const json_t *set)
+{
+    const json_t *depth = json_object_get(set, "max_depth");
+    const json_t *elements = json_object_get(set, "max_elements");
+    ipc_value_limits limits = IPC_VALUE_LIMITS_INIT;
+    limits.max_depth = depth ? (uint32_t)json_integer_value(depth) : limits.max_depth;
+    limits.max_elements = elements ? (uint32_t)json_integer_value(elements) : limits.max_elements;
+    assert_int_equal(ipc_set_value_limits(&limits), IPC_OK);
+}
+
+static ipc_err outcome_of(const json_t *test)
+{
+    const char *fails = json_string_value(json_object_get(test, "fails"));
+    return !fails ? IPC_OK : strcmp(fails, "IPC_EDEPTH") == 0 ? IPC_EDEPTH : IPC_EELEMENTS;
+}
+
+static void check_refused(const json_t *test, ipc_err expected)
+{
+    blob bytes = hex_blob(member(test, "hex"));
+    ipc_msg *msg;
+    ipc_err err = ipc_msg_from_bytes(&msg, bytes.bytes, bytes.length);
+    if (err != expected || ipc_msg_check(bytes.bytes, bytes.length) != expected) {
+        fail_msg("%s: read with %d", text_member(test, "name"), err);
+    }
+    err = notation_try_pack(&msg, member(test, "value"));
+    if (err != expected) {
+        fail_msg("%s: written with %d", text_member(test, "name"), err);
+    }
+    free(bytes.bytes);
+}
+
+static void check_limits(const json_t *test)
+{
+    set_limits(member(test, "set"));
+    if (outcome_of(test)) {
+        check_refused(test, outcome_of(test));
+        return;
+    }
+    check_read(test, member(test, "value"));
+    check_written(test, member(test, "value"), member(test, "hex"));
+}
+
+static void test_values__beyond_the_limits_are_refused(void **state)
+{
+    (void)state;
+    const json_t *cases = member(table, "limits");
+    assert_true(json_array_size(cases) > 0);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        check_limits(json_array_get(cases, i));
+    }
+}
+
+static int restore_limits(void **state)
+{
+    (void)state;
+    return ipc_set_value_limits(NULL);
+}
+
 static int load(void **state)
 {
     (void)state;
@@ -120,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_values__are_read_and_written),
         cmocka_unit_test(test_values__other_forms_are_read),
         cmocka_unit_test(test_values__bytes_that_are_none_are_refused),
+        cmocka_unit_test_teardown(test_values__beyond_the_limits_are_refused, restore_limits),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -45,3 +45,27 @@ def test_values__bytes_that_are_none_are_refused(case):
     with pytest.raises(libipc.Error) as failure:
         libipc.unpack(hex_bytes(case["hex"]))
     assert failure.value.code_name == case.get("fails", "IPC_EBADMSG")
+
+
+@pytest.fixture
+def limits():
+    before = libipc.value_limits()
+    yield libipc.set_value_limits
+    libipc.set_value_limits(**before._asdict())
+
+
+def outcome(call, argument):
+    """What it returns, and the name of the error that it raises."""
+    try:
+        return call(argument), None
+    except libipc.Error as failure:
+        return None, failure.code_name
+
+
+@by_name("limits")
+def test_values__beyond_the_limits_are_refused(case, limits):
+    packed, value = hex_bytes(case["hex"]), from_notation(case["value"])
+    limits(**case["set"])
+    fails = case.get("fails")
+    assert outcome(libipc.unpack, packed) == (None if fails else value, fails)
+    assert outcome(libipc.pack, value) == (None if fails else packed, fails)

@@ -47,13 +47,38 @@ local function check(case, writes)
   check_bytes(ipc.pack(notation.read(value)), expected, value)
 end
 
+-- A value beyond a limit cannot be sent: that is a program's mistake, and raised.
+local MISTAKES = {IPC_EDEPTH = "nested deeper than", IPC_EELEMENTS = "values in one"}
+
+local function check_limits(case)
+  local packed, value = notation.hex_bytes(case.hex), notation.read(case.value)
+  ipc.set_value_limits(case.set)
+  local read, code = ipc.unpack(packed)
+  local fine, written = pcall(ipc.pack, value)
+  if case.fails then
+    assert.same({nil, lua_code(case.fails)}, {read, code})
+    assert.is_false(fine)
+    assert.matches(MISTAKES[case.fails], written, 1, true)
+  else
+    assert.equal(notation.text(case.value), notation.text(notation.write(read)))
+    check_bytes(written, packed, case.value)
+  end
+end
+
 describe("values", function()
+  local before = ipc.value_limits()
+  after_each(function() ipc.set_value_limits(before) end)
+
   for _, case in ipairs(VALUES.values) do
     it("are read and written: " .. case.name, function() check(case, case.hex) end)
   end
 
   for _, case in ipairs(VALUES.forms) do
     it("of other forms are read: " .. case.name, function() check(case, case.writes) end)
+  end
+
+  for _, case in ipairs(VALUES.limits) do
+    it("are within limits: " .. case.name, function() check_limits(case) end)
   end
 
   for _, case in ipairs(VALUES.refused) do

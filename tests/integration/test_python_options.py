@@ -147,7 +147,7 @@ def test_options__are_shown(conn):
         ({"max_deliveries": 2.5}, TypeError, "max_deliveries is an int, not a float"),
         ({"max_deliveries": 1, "dead_letter": 5}, TypeError, "dead_letter is a queue's name, a str, not a int"),
         ({"max_deliveries": 1, "dead_letter": ""}, ValueError, "dead_letter"),
-        ({"dead_letter": "dead"}, ValueError, "give max_deliveries"),
+        ({"dead_letter": "dead"}, ValueError, "needs max_deliveries"),
         ({"maxsize": "many"}, TypeError, "maxsize is an int, not a str"),
     ],
 )

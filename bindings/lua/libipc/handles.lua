@@ -252,8 +252,14 @@ end
 
 define("Hub", swig_methods("Hub"), function(self) return self:address() end, "stop")
 
-function handles.start_hub(address)
-  return core.start_hub(address)
+local HUB_OPTIONS = {
+  max_sessions = 0, max_objects = 0, max_memory = 0, max_message = 0, max_name = 0, max_waiting = 0,
+}
+
+function handles.start_hub(address, given)
+  local opts = complete(given, HUB_OPTIONS)
+  return core.start_hub(address, opts.max_sessions, opts.max_objects, opts.max_memory, opts.max_message, opts.max_name,
+    opts.max_waiting)
 end
 
 return handles

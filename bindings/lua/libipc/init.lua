@@ -75,7 +75,9 @@ local ipc = {
   --- opened through it keep it alive. Its methods, beside the constructors below: address(), list(), info(name) and
   --- stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]), close(), fail().
   connect = handles.connect,
-  --- hub(address): a hub on a thread of this program; hub:address(), hub:stop().
+  --- hub(address [, limits]): a hub on a thread of this program; hub:address(), hub:stop(). The limits: max_sessions,
+  --- max_objects, max_memory (bytes of values), max_message (bytes of one value), max_name (bytes of an object's name),
+  --- max_waiting (calls of one session); 0, or without one, the library's own.
   hub = handles.start_hub,
 }
 

@@ -180,7 +180,17 @@ class Connection(_Context):
     def close(self) -> None: ...
 
 class Hub(_Context):
-    def __init__(self, address: str) -> None: ...
+    def __init__(
+        self,
+        address: str,
+        *,
+        max_sessions: int = 0,
+        max_objects: int = 0,
+        max_memory: int = 0,
+        max_message: int = 0,
+        max_name: int = 0,
+        max_waiting: int = 0,
+    ) -> None: ...
     @property
     def address(self) -> str: ...
     def stop(self) -> None: ...

@@ -228,8 +228,6 @@ class JoinableQueue(Queue):
             raise TypeError(f"dead_letter is a queue's name, a str, not a {type(dead_letter).__name__}")
         if dead_letter == "":
             raise ValueError("dead_letter is a queue's name, or None; an empty text is neither")
-        if dead_letter is not None and max_deliveries == 0:
-            raise ValueError("dead_letter is for what came back max_deliveries times; give max_deliveries=... too")
         options = _redeliver_number(redeliver), _check_max_deliveries(max_deliveries), dead_letter
         self._open(name, maxsize, mode, conn, *options)
 
@@ -267,7 +265,7 @@ class Item:
 
     @property
     def late(self) -> bool:
-        """Whether it comes behind a younger item that this handle had: another consumer had it first, and gave it back."""
+        """Whether it comes behind a younger item that this handle had: another consumer gave it back."""
         return self._message.late()
 
     def done(self) -> None:

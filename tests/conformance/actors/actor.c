@@ -1,5 +1,6 @@
 /*
- * An actor of table.json as a program: a step a line in, its result a line out; {"reset": address} begins a new life.
+ * An actor of table.json as a program: a step a line in, its result a line out; {"reset": address} begins a new life,
+ * {"fail": true} ends it as one that failed.
  * Touches standard input and output, and the hub at its address. One thread.
  */
 #include "../interpreter.h"
@@ -29,6 +30,10 @@ int main(void)
         json_t *step = json_loads(line, JSON_ALLOW_NUL, &error);
         if (!step) {
             broken(error.text, NULL);
+        }
+        if (json_object_get(step, "fail")) {
+            ipc_conn_fail(NULL);
+            return 1;
         }
         const char *address = json_string_value(json_object_get(step, "reset"));
         json_t *result = address ? reset(&self, address) : actor_step(self, step);
