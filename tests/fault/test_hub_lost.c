@@ -31,8 +31,8 @@ static void kill_hub(place *where)
     worker_kill(where->process);
     char address[sizeof where->address];
     memcpy(address, where->address, sizeof address);
-    where->process =
-        worker_start("hub", address, "0", "10000", "1500", "500", "100000", "1000000000", "100000000", "255", "10000", NULL);
+    where->process = worker_start("hub", address, "0", "10000", "1500", "500", "100000", "1000000000", "100000000",
+                                  "255", "10000", NULL);
     const char *line = worker_hear(where->process);
     CHECK(line && strncmp(line, "ready ", 6) == 0);
 }

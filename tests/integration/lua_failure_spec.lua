@@ -136,6 +136,8 @@ local ENDINGS = {
   ["at its last line, with a connection that is <close>"] = {"local c <close> = conn take()", 0, false},
   ["by a break out of a connection's scope"] = {"while true do local c <close> = conn take() break end", 0, false},
   ["by os.exit after ipc.fail()"] = {"take() ipc.fail() os.exit(3)", 3, 2},
+  ["by an error, under an xpcall that says ipc.fail()"] = {
+    "xpcall(function() take() error('on purpose') end, function() ipc.fail() os.exit(7) end)", 7, 2},
   ["after conn:fail()"] = {"take() conn:fail() conn:fail() conn:close()", 0, 2},
   ["by an error in a loop over items"] = {
     "for item in jobs:items() do print(item.value) error('on purpose') end", 1, 2},

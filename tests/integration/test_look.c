@@ -105,6 +105,36 @@ static void test_look__at_a_pipe(void **state)
     ipc_conn_free(conn);
 }
 
+static void test_look__whatever_the_limits_of_values_are(void **state)
+{
+    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 1, .max_elements = 2}));
+    user me = user_of(*state, "q", true, 0);
+    ipc_msg *info;
+    CHECK_OK(ipc_info(me.conn, "q", &info));
+    ipc_msg_free(info);
+    CHECK_OK(ipc_stat(me.conn, &info));
+    ipc_msg_free(info);
+    ipc_msg *ticket;
+    CHECK_OK(ipc_queue_share(me.queue, &ticket));
+    ipc_queue *same;
+    CHECK_OK(ipc_queue_attach(&same, me.conn, ticket));
+    ipc_msg_free(ticket);
+    ipc_queue_free(same);
+    ipc_msg *deep;
+    CHECK_OK(ipc_set_value_limits(NULL));
+    CHECK_OK(ipc_pack(&deep, "[[i]]", 1));
+    CHECK_OK(ipc_queue_put(me.queue, deep, 0));
+    ipc_msg_free(deep);
+    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 1, .max_elements = 9}));
+    deep = take(me.queue);
+    int number;
+    CHECK_ERR(ipc_unpack(deep, "[[i]]", &number), IPC_EDEPTH);
+    CHECK_OK(ipc_queue_done(me.queue, deep));
+    ipc_msg_free(deep);
+    CHECK_OK(ipc_set_value_limits(NULL));
+    user_leave(&me);
+}
+
 /* ---- limits: each with an error of its own ---- */
 
 static void test_limits__each_has_its_own_error(void **state)
@@ -165,6 +195,7 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_look__at_the_hub),
         ON_EVERY_LANE(test_look__at_a_queue),
         ON_EVERY_LANE(test_look__at_a_pipe),
+        ON_EVERY_LANE(test_look__whatever_the_limits_of_values_are),
         cmocka_unit_test(test_limits__each_has_its_own_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static void test_open__options_that_are_none(void **state)
     options.size = sizeof options + 1;
     CHECK_ERR(ipc_queue_open(&queue, conn, "jobs", &options), IPC_EINVAL);
     options.size = sizeof options;
-    options.mode = (ipc_open_mode)3;
+    options.mode = (ipc_open_mode)4;
     CHECK_ERR(ipc_queue_open(&queue, conn, "jobs", &options), IPC_EINVAL);
     CHECK_ERR(ipc_queue_open(NULL, conn, "jobs", NULL), IPC_EINVAL);
     ipc_pipe *pipe;

@@ -7,6 +7,7 @@ import asyncio
 import os
 import queue
 import selectors
+import signal
 import subprocess
 import threading
 import time
@@ -215,17 +216,16 @@ def test_aget__ends(hub, conn):
 
 
 def test_aget__the_connection_is_closed(hub):
-    conn = libipc.connect(hub)
-    q = conn.Queue()
-
-    async def main():
+    async def main(conn, q):
         task = asyncio.ensure_future(q.aget())
         await waits(task)
         conn.close()
         with pytest.raises(libipc.Closed):
             await task
 
-    run(main())
+    for _ in range(10):
+        conn = libipc.connect(hub)
+        run(main(conn, conn.Queue()))
 
 
 HUB = """
@@ -509,6 +509,33 @@ def test_processes__a_killed_workers_item_comes_back(hub, conn):
             await q.ajoin()
 
         run(main())
+
+
+def test_processes__a_stopped_hub_does_not_stop_the_loop():
+    with libipc.connect(unique("hub")) as conn:
+        pid = conn.stat()["pid"]
+        plain, full, (a, b) = conn.Queue(), conn.Queue(maxsize=1), conn.Pipe()
+        full.put(1, confirm=True)
+
+        async def main():
+            tasks = [asyncio.ensure_future(each) for each in (plain.aget(), b.arecv(), full.aput(2))]
+            await waits(tasks[0])
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                longest, before = 0.0, time.monotonic()
+                for i in range(200):
+                    await plain.aput(i)
+                    await a.asend(i)
+                    await asyncio.sleep(0.001)
+                    now = time.monotonic()
+                    longest, before = max(longest, now - before), now
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            assert longest < 1.0
+            assert await full.aget() == 1
+            return await asyncio.gather(*tasks)
+
+        assert run(main()) == [0, 0, None]
 
 
 CANCELLED = """

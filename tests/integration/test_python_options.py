@@ -33,11 +33,13 @@ sys.stdin.readline()
 
 
 class Worker:
-    """A process that takes one item and never finishes it."""
+    """A process that takes one item and never finishes it; the hub knows that it did."""
 
     def __init__(self, hub, name):
         self.process = script(WORKER, hub, name)
-        self.value = self.process.stdout.readline().strip()
+        assert self.process.stdout.readline().strip()
+        with libipc.connect(hub) as conn:
+            eventually(lambda: conn.info(name)["state"]["leased"] == 1, "the lease")
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -376,6 +376,47 @@ static void test_redeliver__options_that_differ(void **state)
     ipc_conn_free(conn);
 }
 
+static void test_open__as_it_is(void **state)
+{
+    ipc_conn *conn = connect_to(*state);
+    ipc_queue_options options = IPC_QUEUE_OPTIONS_INIT;
+    options.mode = IPC_OPEN_AS_IS;
+    ipc_queue *same;
+    CHECK_ERR(ipc_queue_open(&same, conn, "jobs", &options), IPC_ENOENT);
+    ipc_queue *queue = jobs_with(conn, IPC_REDELIVER_ALWAYS, 2, "dead");
+    CHECK_OK(ipc_queue_open(&same, conn, "jobs", &options));
+    ipc_queue_info info;
+    CHECK_OK(ipc_queue_stat(same, &info));
+    CHECK(info.joinable);
+    ipc_queue_free(same);
+    ipc_queue_free(queue);
+    ipc_conn_free(conn);
+}
+
+static void test_open__made_anew_it_is_what_it_was(void **state)
+{
+    place *where = *state;
+    ipc_conn *other = connect_to(where);
+    ipc_queue *queue = jobs_with(other, IPC_REDELIVER_ALWAYS, 2, "dead");
+    ipc_conn *conn = connect_to(where);
+    ipc_queue *plain;
+    CHECK_OK(ipc_queue_open(&plain, conn, "jobs", NULL)); /* it says nothing of what it is */
+    kill(place_hub_pid(where), SIGKILL);
+    EVENTUALLY(put_number(plain, 1, 0) == IPC_ELOST);
+    EVENTUALLY(put_number(plain, 1, 0) == IPC_OK);
+    ipc_msg *info;
+    CHECK_OK(ipc_info(conn, "jobs", &info));
+    int joinable;
+    const char *dead;
+    CHECK_OK(ipc_unpack(info, "{s:{s:b,s:s}}", "state", "joinable", &joinable, "dead_letter", &dead));
+    CHECK(joinable && strcmp(dead, "dead") == 0);
+    ipc_msg_free(info);
+    ipc_queue_free(plain);
+    ipc_queue_free(queue);
+    ipc_conn_free(conn);
+    ipc_conn_free(other);
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE, {"consumer", consumer_role}};
@@ -395,6 +436,8 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_redeliver__in_vain_each_item_counts_its_own),
         ON_EVERY_LANE(test_redeliver__options_that_make_no_sense),
         ON_EVERY_LANE(test_redeliver__options_that_differ),
+        ON_EVERY_LANE(test_open__as_it_is),
+        ON_LANE(test_open__made_anew_it_is_what_it_was, named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,10 +127,14 @@ static bool collect_reports(void)
     return true;
 }
 
-/*
- * Show a report. Whether there is anything in it: that a forked child lacks its parent's threads is no finding, though
- * LeakSanitizer remarks on each.
- */
+/* LeakSanitizer's remarks: a forked child lacks its parent's threads, and a thread ended while it was looked at. */
+static bool is_remark(const char *line)
+{
+    return strstr(line, "was not suspended. False leaks are possible.") ||
+           strstr(line, "Unable to get registers from thread");
+}
+
+/* Show a report. Whether there is anything in it. */
 static bool print_report(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -138,7 +142,7 @@ static bool print_report(const char *path)
     size_t size = 0;
     bool any = false;
     while (file && getline(&line, &size, file) > 0) {
-        if (!strstr(line, "was not suspended. False leaks are possible.")) {
+        if (!is_remark(line)) {
             fputs(line, stderr);
             any = true;
         }

@@ -114,14 +114,9 @@ int cli_open(cli_queue *target)
 
 int cli_attach(ipc_queue **queue, ipc_conn *conn, const char *name)
 {
-    /* With options, even with those that only say "attach", a queue has to be joinable or not as they say. */
     ipc_queue_options options = IPC_QUEUE_OPTIONS_INIT;
-    options.mode = IPC_OPEN_ATTACH;
+    options.mode = IPC_OPEN_AS_IS;
     ipc_err err = ipc_queue_open(queue, conn, name, &options);
-    if (err == IPC_EOPTIONS) {
-        options.joinable = true;
-        err = ipc_queue_open(queue, conn, name, &options);
-    }
     if (err == IPC_ENOENT) {
         cli_say("there is no queue \"%s\"; \"ipc ls\" lists what there is", name);
         return STATUS_NOT_FOUND;

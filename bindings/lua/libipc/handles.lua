@@ -120,8 +120,8 @@ function Loop:__close(failure)
   end
 end
 
---- for item in queue:items([timeout]) do … item:done() end: item.value, item.attempt, item.late, item:done(), item:release(). When
---- an error leaves the loop, its item goes back.
+--- for item in queue:items([timeout]) do … item:done() end: item.value, item.attempt, item.late, item:done(),
+--- item:release(). When an error leaves the loop, its item goes back.
 function JoinableQueue:items(timeout)
   local loop = setmetatable({}, Loop)
   local function take(queue, patience)

@@ -110,8 +110,9 @@ end
 ipc.Queue = on_default(handles.open_plain_queue)
 
 --- JoinableQueue(…): a queue that knows when its items are finished. As Queue; items() gives items, not values, and
---- there are task_done() and join([timeout]). An item has value, attempt, late, done(), release(); as a <close> variable it
---- is done, or released when an error leaves its scope. More options:
+--- there are task_done() and join([timeout]). An item has value, attempt, late (it came behind a younger one that this
+--- handle has had), done() and release(); as a <close> variable it is done, or released when an error leaves its scope.
+--- More options:
 ---   redeliver = "crash"  hand out again what a consumer had not finished when it was killed or failed; "always": after
 ---                        every end; "never": such items stay unfinished
 ---   max_deliveries = 0   an item that came back unfinished so often (1 to 1000) is not handed out again …

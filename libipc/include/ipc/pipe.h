@@ -20,7 +20,7 @@ typedef enum ipc_pipe_end {
 
 typedef struct ipc_pipe_options {
     size_t size;        /**< sizeof(ipc_pipe_options): set by the INIT macro. */
-    ipc_open_mode mode; /**< Attach, create, or either. */
+    ipc_open_mode mode; /**< Attach, create, either, or as it is. */
     ipc_pipe_end end;   /**< Which end. */
     bool simplex;       /**< One way only: A receives, B sends. */
 } ipc_pipe_options;

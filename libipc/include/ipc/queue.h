@@ -26,7 +26,7 @@ typedef enum ipc_shutdown {
 
 typedef struct ipc_queue_options {
     size_t size;             /**< sizeof(ipc_queue_options): set by the INIT macro. */
-    ipc_open_mode mode;      /**< Attach, create, or either. */
+    ipc_open_mode mode;      /**< Attach, create, either, or as it is. */
     bool joinable;           /**< Taken items stay leased until they are done; join() waits for all of them. */
     uint64_t maxsize;        /**< The most items it holds; 0 for no bound. */
     ipc_redeliver redeliver; /**< Joinable: which ends of a session hand out again what it has not finished. */

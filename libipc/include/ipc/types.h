@@ -48,6 +48,7 @@ typedef enum ipc_open_mode {
     IPC_OPEN_EITHER = 0, /**< Attach to the object of that name, or create it if there is none. */
     IPC_OPEN_CREATE = 1, /**< Create it; IPC_EEXIST if there is one already. */
     IPC_OPEN_ATTACH = 2, /**< Attach to it; IPC_ENOENT if there is none. */
+    IPC_OPEN_AS_IS = 3,  /**< The same, and take it as it is: options that say otherwise are not looked at. */
 } ipc_open_mode;
 
 /** @return The version of the library that runs, "major.minor.patch". */

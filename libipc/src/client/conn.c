@@ -186,6 +186,7 @@ static void shut(ipc_conn *conn)
     }
     conn->state = IPC__CONN_CLOSED;
     if (first) {
+        ipc__handles_signal(conn); /* whoever waits on a descriptor looks, and learns it */
         ipc__pendings_end(conn, IPC_ECLOSED);
         pthread_cond_broadcast(&conn->changed);
         ipc__conn_wake(conn);
@@ -426,7 +427,7 @@ static ipc_err ask_value(ipc_conn *conn, ipc__op op, const char *text, ipc_msg *
     *value = NULL;
     ipc__pending pending;
     ipc_err err = ask(conn, op, text, IPC_FOREVER, &pending);
-    err = err ? err : ipc_msg_from_bytes(value, pending.reply.data, pending.reply.length);
+    err = err ? err : ipc__msg_answer(value, pending.reply.data, pending.reply.length);
     ipc__buf_free(&pending.reply);
     return err;
 }
@@ -464,6 +465,7 @@ void ipc__conn_forked(ipc_conn *conn)
         close(conn->heir_control);
     }
     conn->watchers = 0;
+    conn->forks++;
     conn->heir_control = conn->child_control;
     conn->heir_welcome = conn->child_welcome;
     conn->child_control = -1;
@@ -485,7 +487,6 @@ void ipc__conn_forked(ipc_conn *conn)
     }
     for (uint32_t id = 0; id < conn->slot_count; id++) {
         if (conn->slots[id].handle) {
-            conn->slots[id].handle->users = 0;
             ipc__handle_unwatch(conn->slots[id].handle);
             conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);

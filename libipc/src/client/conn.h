@@ -53,6 +53,7 @@ struct ipc_conn {
 
     /* The session. */
     ipc__conn_state state;
+    unsigned forks;      /* this process is the child of so many of its forks */
     unsigned generation; /* of sessions; a handle of an older one must be opened again */
     bool connecting;
     bool failed;  /* the goodbye says so */

@@ -54,6 +54,7 @@ struct ipc__handle {
     unsigned generation;
     uint64_t number; /* of this process's handles */
     unsigned users;  /* calls that are inside */
+    unsigned forks;  /* the connection's, when the last one entered: those of a parent's threads are not here */
     bool closed;
     bool told_lost; /* the loss of the session that it was opened in was returned once */
     bool bounded;   /* puts need credits */
@@ -140,6 +141,9 @@ ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)
 
 /* Take what is here, without asking the hub. IPC_EEMPTY: nothing is. */
 ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item);
+
+/* Several will be taken at once: ask for so many, if there is not one here. */
+void ipc__take_wish(ipc__handle *handle, size_t count);
 
 /* A descriptor that is readable while ipc__take() would not wait. IPC_ESYS. */
 ipc_err ipc__take_fd(ipc__handle *handle, int *fd);

@@ -414,6 +414,15 @@ ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)
     return take(handle, timeout_ms, &(struct acceptance){accepts, arg}, item);
 }
 
+void ipc__take_wish(ipc__handle *handle, size_t count)
+{
+    ipc__prefetch *in = &handle->in;
+    if (in->count == 0 && in->window < count) {
+        in->window = count < WINDOW_MAX ? (uint32_t)count : WINDOW_MAX;
+        in->demand = false; /* that is, not for so many */
+    }
+}
+
 ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item)
 {
     return take_now(handle, NULL, item);

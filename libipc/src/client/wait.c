@@ -341,6 +341,7 @@ static void *thread_main(void *self)
     pthread_mutex_lock(&conn->lock);
     while (!conn->stop) {
         uint64_t now = ipc__now();
+        bool asked = conn->kicked && conn->followers; /* a caller wants to drive, and needs the lock for that */
         conn->kicked = false;
         if (conn->state != IPC__CONN_LIVE || conn->connecting) {
             park(conn, IPC__NEVER);
@@ -361,6 +362,9 @@ static void *thread_main(void *self)
             conn->thread_ticks = false;
         } else if (conn->driving) {
             park(conn, due);
+        } else if (asked) {
+            uint64_t tick = now + TICK_US;
+            park(conn, due < tick ? due : tick);
         } else {
             uint64_t active_at = conn->active_at;
             conn->thread_drives = true;

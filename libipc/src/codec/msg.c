@@ -94,6 +94,25 @@ ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length)
     return IPC_OK;
 }
 
+ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
+{
+    *out = ipc__msg_new(length);
+    if (!*out) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    if (length > 0) {
+        memcpy((*out)->bytes, bytes, length);
+    }
+    ipc_err err = ipc__scan_within((*out)->data, length, (ipc_value_limits)IPC_VALUE_LIMITS_INIT);
+    if (err) {
+        ipc_msg_free(*out);
+        *out = NULL;
+        return err;
+    }
+    atomic_store_explicit(&(*out)->checked, true, memory_order_relaxed);
+    return IPC_OK;
+}
+
 ipc_err ipc__msg_ensure(const ipc_msg *msg)
 {
     if (atomic_load_explicit(&msg->checked, memory_order_relaxed)) {

@@ -57,6 +57,9 @@ ipc_msg *ipc__msg_end(ipc__buf *buf);
 /* Check the bytes, unless that was done before. IPC_OK or IPC_EBADMSG. */
 ipc_err ipc__msg_ensure(const ipc_msg *msg);
 
+/* A message with a copy of what a hub answered: checked, but not against the limits that the program has for values. */
+ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length);
+
 /* A text of the message (data lies in its bytes) with a NUL behind it, valid as long as the message. NULL: no memory. */
 const char *ipc__msg_text(const ipc_msg *msg, const char *data, size_t length);
 

@@ -171,6 +171,11 @@ static const char *scan_step(scan *s)
 
 ipc_err ipc__scan(const unsigned char *bytes, size_t length)
 {
+    return ipc__scan_within(bytes, length, ipc_get_value_limits());
+}
+
+ipc_err ipc__scan_within(const unsigned char *bytes, size_t length, ipc_value_limits limits)
+{
     if (length == 0) {
         return ipc__fail(IPC_EBADMSG, "no bytes, where one value should be");
     }
@@ -180,8 +185,8 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
     s.nodes = 1;
     s.depth = 0;
     s.err = IPC_EBADMSG;
-    s.max_depth = atomic_load_explicit(&limit_depth, memory_order_relaxed);
-    s.max_nodes = atomic_load_explicit(&limit_elements, memory_order_relaxed);
+    s.max_depth = limits.max_depth;
+    s.max_nodes = limits.max_elements;
     const char *reason;
     do {
         reason = scan_step(&s);

@@ -5,7 +5,7 @@
 #ifndef IPC__SCAN_H
 #define IPC__SCAN_H
 
-#include <ipc/error.h>
+#include <ipc/msg.h>
 #include <stddef.h>
 
 enum {
@@ -16,6 +16,9 @@ enum {
 
 /* Exactly one well-formed value? IPC_OK; IPC_EBADMSG, IPC_EDEPTH, IPC_EELEMENTS with reason and offset as the text. */
 ipc_err ipc__scan(const unsigned char *bytes, size_t length);
+
+/* The same within limits other than the process's. */
+ipc_err ipc__scan_within(const unsigned char *bytes, size_t length, ipc_value_limits limits);
 
 /*
  * How many bytes from the start are whole UTF-8 characters: length, if all is well. Strict: nothing overlong, no

@@ -197,10 +197,20 @@ static ipc_err usable(ipc__handle *handle)
     return err;
 }
 
+/* In a forked child: whoever was inside is a thread of the parent's. */
+static void forget_parents_calls(ipc__handle *handle)
+{
+    if (handle->forks != handle->conn->forks) {
+        handle->forks = handle->conn->forks;
+        handle->users = 0;
+    }
+}
+
 ipc_err ipc__handle_enter(ipc__handle *handle)
 {
     ipc__fork_check();
     pthread_mutex_lock(&handle->conn->lock);
+    forget_parents_calls(handle);
     handle->users++;
     ipc_err err = usable(handle);
     return err ? ipc__handle_leave(handle, err) : IPC_OK;
@@ -292,7 +302,7 @@ static ipc_err pack_ticket(const ipc__handle *handle, const ipc__buf *pin, ipc_m
         msgpack_pack_nil(&packer);
     }
     ipc__buf_write(&buf, (const char *)pin->data, pin->length);
-    ipc_err err = buf.failed ? ipc__fail_plain(IPC_ENOMEM) : ipc_msg_from_bytes(ticket, buf.data, buf.length);
+    ipc_err err = buf.failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__msg_answer(ticket, buf.data, buf.length);
     ipc__buf_free(&buf);
     return err;
 }
@@ -389,6 +399,7 @@ void ipc__handle_fini(ipc__handle *handle)
     ipc_conn *conn = handle->conn;
     ipc__handle_close(handle);
     pthread_mutex_lock(&conn->lock);
+    forget_parents_calls(handle);
     while (handle->users) {
         ipc__conn_await_change(conn);
     }

@@ -26,7 +26,7 @@ static ipc_err check_options(const ipc_pipe_options *given, ipc_pipe_options *op
         return ipc__fail(IPC_EINVAL, "ipc_pipe_options.size is %zu; begin with IPC_PIPE_OPTIONS_INIT", given->size);
     }
     memcpy(options, given, given->size);
-    if ((unsigned)options->mode > IPC_OPEN_ATTACH || (unsigned)options->end > IPC_PIPE_B) {
+    if ((unsigned)options->mode > IPC_OPEN_AS_IS || (unsigned)options->end > IPC_PIPE_B) {
         return ipc__fail(IPC_EINVAL, "mode %d or end %d is none of ipc_open_mode and ipc_pipe_end", (int)options->mode,
                          (int)options->end);
     }
@@ -51,7 +51,7 @@ static ipc_err read_reply(ipc_pipe *pipe, ipc__buf *reply)
     ipc_msg *options;
     int end = 0;
     int simplex = 0;
-    ipc_err err = ipc_msg_from_bytes(&options, reply->data, reply->length);
+    ipc_err err = ipc__msg_answer(&options, reply->data, reply->length);
     ipc__buf_free(reply);
     if (!err) {
         err = ipc_unpack(options, "{s:i,s:b}", "end", &end, "simplex", &simplex);
@@ -72,7 +72,9 @@ static ipc_err open_pipe(ipc_pipe **out, ipc_conn *conn, ipc__where where, ipc_o
     if (!pipe) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    pack_options(&pipe->base.open, options ? options->end : IPC_PIPE_ANY, options != NULL, options && options->simplex);
+    bool asks = options && mode != IPC_OPEN_AS_IS;
+    pack_options(&pipe->base.open, options ? options->end : IPC_PIPE_ANY, asks, asks && options->simplex);
+    mode = mode == IPC_OPEN_AS_IS ? IPC_OPEN_ATTACH : mode;
     ipc__buf reply;
     ipc_err err = ipc__handle_open(&pipe->base, conn, "pipe", where, mode, &reply);
     if (err) {

@@ -72,7 +72,7 @@ static ipc_err check_options(const ipc_queue_options *given, ipc_queue_options *
         return ipc__fail(IPC_EINVAL, "ipc_queue_options.size is %zu; begin with IPC_QUEUE_OPTIONS_INIT", given->size);
     }
     memcpy(options, given, given->size);
-    if ((unsigned)options->mode > IPC_OPEN_ATTACH || (unsigned)options->redeliver > IPC_REDELIVER_NEVER) {
+    if ((unsigned)options->mode > IPC_OPEN_AS_IS || (unsigned)options->redeliver > IPC_REDELIVER_NEVER) {
         return ipc__fail(IPC_EINVAL, "mode %d or redeliver %d is none of ipc_open_mode and ipc_redeliver",
                          (int)options->mode, (int)options->redeliver);
     }
@@ -116,11 +116,13 @@ static void pack_options(ipc__buf *buf, const ipc_queue_options *options)
 
 static ipc_err read_reply(ipc_queue *queue, ipc__buf *reply)
 {
+    /* Where it has to be made anew, after its hub was lost, it becomes what it was. */
+    ipc__buf_free(&queue->base.open);
+    queue->base.open = *reply;
     ipc_msg *options;
     int joinable = 0;
     int shut = 0;
-    ipc_err err = ipc_msg_from_bytes(&options, reply->data, reply->length);
-    ipc__buf_free(reply);
+    ipc_err err = ipc__msg_answer(&options, reply->data, reply->length);
     if (!err) {
         err = ipc_unpack(options, "{s:b,s:U,s:b}", "joinable", &joinable, "maxsize", &queue->maxsize, "shut", &shut);
         ipc_msg_free(options);
@@ -171,7 +173,9 @@ ipc_err ipc_queue_open(ipc_queue **out, ipc_conn *conn, const char *name, const 
     } else if ((err = ipc_conn_default(&conn))) {
         return err;
     }
-    err = open_queue(out, conn, (ipc__where){.name = name}, options.mode, given ? &options : NULL);
+    bool as_is = options.mode == IPC_OPEN_AS_IS;
+    err = open_queue(out, conn, (ipc__where){.name = name}, as_is ? IPC_OPEN_ATTACH : options.mode,
+                     given && !as_is ? &options : NULL);
     ipc__conn_unref(conn);
     return err;
 }
@@ -333,6 +337,7 @@ ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size_t max, ipc
     if (err) {
         return err;
     }
+    ipc__take_wish(&queue->base, max);
     err = ipc__take(&queue->base, timeout_ms, &items[0]);
     while (!err) {
         if (queue->joinable) {

@@ -67,6 +67,7 @@ bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, boo
     if (!find(options, name, &value, present)) {
         return false;
     }
+    *present = *present && value.kind != IPC_KIND_NULL;
     if (*present) {
         if (value.kind != IPC_KIND_STR) {
             return false;
