@@ -50,9 +50,8 @@ static void test_many__all_are_put_and_taken_in_order(void **state)
     }
     CHECK_OK(ipc_queue_join(producer.queue, DEADLINE_MS));
     size_t count = 1;
-    CHECK_OK(ipc_queue_put_many(producer.queue, values, 64, 0, &put));
-    CHECK_OK(ipc_queue_flush(producer.queue, DEADLINE_MS));
-    user fresh = user_of(*state, "q", true, 0);
+    user fresh = user_of(*state, "fresh", true, 0);
+    CHECK_OK(ipc_queue_put_many(fresh.queue, values, 64, 0, &put));
     CHECK_OK(ipc_queue_get_many(fresh.queue, DEADLINE_MS, 64, items, &count));
     CHECK_INT(count, 64); /* it asks for so many */
     free_all(items, count);

@@ -123,6 +123,7 @@ static int child_waits(void *arg)
     int fd = fd_of(queue);
     CHECK(readable(fd, DEADLINE_MS));
     expect_numbers(queue, 1, 1);
+    CHECK_INT(size_of(queue), 0); /* and the hub knows that it was taken */
     return 0;
 }
 
