@@ -20,8 +20,10 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PATIENCE = 60.0
+COMPILE = "cc -Wall -Wextra -Werror"
 
-LANGUAGES = ("c", "python", "lua")
+SUFFIXES = {"c": "c", "python": "py", "lua": "lua"}
+LANGUAGES = tuple(SUFFIXES)
 WHOLE = re.compile(r"#include <ipc/ipc\.h>|^import libipc$|require \"libipc\"", re.MULTILINE)
 PLACE = re.compile(r"^([ ]*)[^\w\n]*\.\.\.[^\w\n]*$", re.MULTILINE)
 PIECE = re.compile(r"^(?:#{1,6} (?P<heading>[^\n]*)|```(?P<info>[^\n]*)\n(?P<code>.*?)^```)$", re.MULTILINE | re.DOTALL)
@@ -34,7 +36,8 @@ def framed(frame, code):
     if WHOLE.search(code):
         return code
     place = PLACE.search(frame)
-    return frame[: place.start()] + textwrap.indent(code, place[1]) + frame[place.end() + 1 :]
+    before, after = frame[:place.start()], frame[place.end():].removeprefix("\n")
+    return before + textwrap.indent(code, place[1]) + after
 
 
 def pieces(page):
@@ -80,13 +83,13 @@ def run(*command, **kwargs):
 
 def build(example, directory):
     """The command that runs an example."""
-    source = directory / f"example.{ {'c': 'c', 'python': 'py', 'lua': 'lua'}[example.language] }"
+    source = directory / f"example.{SUFFIXES[example.language]}"
     source.write_text(example.code, encoding="utf-8")
     if example.language == "python":
         return [sys.executable, str(source)]
     if example.language == "lua":
         return [os.environ["LUA"], str(source)]
-    run("sh", "-ec", "cc -Wall -Wextra -Werror -o example example.c $(pkg-config --cflags --libs libipc)", cwd=directory)
+    run("sh", "-ec", f"{COMPILE} -o example example.c $(pkg-config --cflags --libs libipc)", cwd=directory)
     return [str(directory / "example")]
 
 
