@@ -144,8 +144,10 @@ static void test_codec_pack__the_depth_is_that_of_the_scan(void **state)
     assert_int_equal(ipc_pack(&deepest, format), IPC_OK);
     assert_int_equal(ipc_msg_check(deepest->data, deepest->length), IPC_OK);
     assert_packs("91919191919191919191919191919191 91919191919191919191919191919191 c0", "v", deepest);
-    assert_refuses(IPC_EDEPTH, "nested deeper than 32: offset 32 of 34 bytes; ipc_set_value_limits() allows more", "[v]", deepest);
-    assert_refuses(IPC_EDEPTH, "nested deeper than 32: offset 34 of 36 bytes; ipc_set_value_limits() allows more", "{s:v}", "x", deepest);
+    assert_refuses(IPC_EDEPTH, "nested deeper than 32: offset 32 of 34 bytes; ipc_set_value_limits() allows more",
+                   "[v]", deepest);
+    assert_refuses(IPC_EDEPTH, "nested deeper than 32: offset 34 of 36 bytes; ipc_set_value_limits() allows more",
+                   "{s:v}", "x", deepest);
     ipc_msg_free(deepest);
     format_nested(format, 33, "");
     assert_refuses(

@@ -31,7 +31,8 @@ typedef struct ipc_pipe_options {
     }
 
 /**
- * Open one end of a named pipe. A receiver waits for a peer that comes later.
+ * Open one end of a named pipe. A receiver waits for a peer that comes later. An end that is asked for by its letter is
+ * shared by all who ask for it: what comes goes to one of them.
  *
  * @param[out] pipe  The handle. The caller owns it: ipc_pipe_free(). It may outlive *conn*.
  * @param conn       The connection to use; NULL for the default one.

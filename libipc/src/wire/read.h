@@ -61,7 +61,8 @@ static inline bool ipc__read_u32(ipc_cursor *cursor, uint32_t *out)
 static inline bool ipc__read_int(ipc_cursor *cursor, int64_t *out)
 {
     if (cursor->at < cursor->end && (*cursor->at < 0x80 || *cursor->at >= 0xe0)) {
-        *out = (int8_t)*cursor->at++;
+        int64_t byte = *cursor->at++;
+        *out = byte < 0x80 ? byte : byte - 0x100;
         return true;
     }
     ipc_value value;

@@ -143,7 +143,7 @@ static ipc_err pipe_match(const ipc__object *object, ipc_cursor options)
         return ipc__fail(IPC_EINVAL, "%s", options_text);
     }
     if (simplex != pipe->simplex) {
-        return ipc__fail(IPC_EOPTIONS, "pipe \"%s\" exists and is %s", object->name,
+        return ipc__fail(IPC_EOPTIONS, "pipe \"%s\" exists and is %s; open it so", object->name,
                          pipe->simplex ? "simplex" : "duplex");
     }
     return IPC_OK;

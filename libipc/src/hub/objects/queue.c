@@ -461,8 +461,8 @@ static ipc_err queue_init(ipc__object *object, ipc_cursor map)
 
 static ipc_err differs(const ipc__object *object, const char *option, uint64_t is, uint64_t asked)
 {
-    return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists with %s %llu, not %llu", object->name, option,
-                     (unsigned long long)is, (unsigned long long)asked);
+    return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists with %s %llu, not %llu; ask for that, or for none",
+                     object->name, option, (unsigned long long)is, (unsigned long long)asked);
 }
 
 static ipc_err queue_match(const ipc__object *object, ipc_cursor map)
@@ -474,8 +474,9 @@ static ipc_err queue_match(const ipc__object *object, ipc_cursor map)
         return err;
     }
     if (options.asked.joinable && options.joinable != queue->joinable) {
-        return ipc__fail(IPC_EOPTIONS, "queue \"%s\" exists and is %sjoinable", object->name,
-                         queue->joinable ? "" : "not ");
+        return ipc__fail(IPC_EOPTIONS,
+                         "queue \"%s\" exists and is %sjoinable; open it so, as it is, or under another name",
+                         object->name, queue->joinable ? "" : "not ");
     }
     if (options.asked.maxsize && options.maxsize != queue->stream.maxsize) {
         return differs(object, "maxsize", queue->stream.maxsize, options.maxsize);
