@@ -20,7 +20,7 @@ void sim_draw_kind(sim_world *sim)
     static const unsigned base[SIM_ACTIONS] = {
         [SIM_OPEN_QUEUE] = 60, [SIM_OPEN_PIPE] = 30, [SIM_OPEN_PIN] = 20, [SIM_PUT] = 200,      [SIM_PUT_BURST] = 100,
         [SIM_FLOW] = 150,      [SIM_POLL] = 60,      [SIM_TAKE] = 300,    [SIM_GIVE_BACK] = 20, [SIM_DONE] = 300,
-        [SIM_RELEASE] = 20,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,      [SIM_PING] = 5,
+        [SIM_RELEASE] = 60,    [SIM_DONE_ANY] = 20,  [SIM_JOIN] = 50,     [SIM_SIZE] = 20,      [SIM_PING] = 5,
         [SIM_LIST] = 5,        [SIM_CANCEL] = 20,    [SIM_PIN] = 10,      [SIM_UNLINK] = 3,     [SIM_CLOSE] = 20,
         [SIM_BYE] = 3,         [SIM_BREAK] = 1,      [SIM_STAT] = 5,      [SIM_INFO] = 10,      [SIM_SHUTDOWN] = 4,
     };

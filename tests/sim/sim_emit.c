@@ -11,7 +11,6 @@
 #include <utlist.h>
 
 enum { ACTS_MAX = 100 * 1000 };
-enum { SILENT_US = 200 * SIM_MS }; /* who was asked to give back and says nothing for so long is not waited for */
 
 /* One operation on its way out. */
 typedef struct emission {
@@ -111,19 +110,6 @@ static void check_time(const emission *out, const sim_request *request)
     }
 }
 
-/* By the hub's count: it is exact, which is checked elsewhere. */
-static bool has_credits(const sim_hold *hold)
-{
-    const ipc__source *source;
-    DL_FOREACH(sim_peek_stream(hold->object->core, 0)->sources, source)
-    {
-        if (hold->peer && source->hold->session == hold->peer->session && source->hold->id == hold->handle) {
-            return source->credits > 0;
-        }
-    }
-    return false;
-}
-
 static void put_waited(const emission *out, const sim_request *request, int64_t code)
 {
     if (code == IPC_OK && request->item->state == SIM_WAITING) {
@@ -136,12 +122,8 @@ static void put_waited(const emission *out, const sim_request *request, int64_t 
         if (sim_peek_kept(sim_peek_stream(object->core, 0)) < object->maxsize) {
             sim_fail(out->sim, "PUT_WAIT was refused although there is room");
         }
-        const sim_hold *hold;
-        DL_FOREACH(request->timeout_ms == 0 ? object->holds : NULL, hold)
-        {
-            if (has_credits(hold) && (!hold->uncredited || out->sim->now < hold->uncredited_at + SILENT_US)) {
-                sim_fail(out->sim, "PUT_WAIT was refused before credits were recalled");
-            }
+        if (request->timeout_ms == 0) {
+            sim_silent_put(out->sim, request);
         }
     }
 }
@@ -153,15 +135,8 @@ static void polled(const emission *out, const sim_request *request, int64_t code
     if (code == IPC_OK && got == 0) {
         sim_fail(out->sim, "POLL was answered with success and no delivery");
     }
-    const sim_hold *hold;
-    bool early = code == IPC_EEMPTY && out->sim->now < request->entered + SILENT_US;
-    DL_FOREACH(early ? request->hold->object->holds : NULL, hold)
-    {
-        bool has = sim_incoming(hold) == stream && sim_out_count(hold);
-        if (has && (!hold->recalled || out->sim->now < hold->recalled_at + SILENT_US)) {
-            sim_fail(out->sim, "POLL was answered with nothing before session %u was given time to give back",
-                     hold->peer->number);
-        }
+    if (code == IPC_EEMPTY) {
+        sim_silent_poll(out->sim, request);
     }
     bool over = sim_over(stream->object) || (stream->object->shut && stream->object->may_end);
     if (code == IPC_ESHUTDOWN ? !over : code == IPC_EEMPTY && sim_over(stream->object)) {

@@ -187,7 +187,7 @@ static void enter_uncredited(const sim_entry *in)
 {
     sim_entry_uint(in);
     if (in->hold) {
-        in->hold->uncredited = false;
+        in->hold->uncredited = in->hold->put_silent = false;
         in->hold->promised = 0; /* however it counts */
     }
 }
@@ -200,6 +200,7 @@ static void enter_flow(const sim_entry *in)
         return;
     }
     in->hold->recalled_at = in->sim->now;
+    in->hold->poll_silent = false;
     sim_take(in->hold, sim_entry_uint(in));
     in->hold->window = sim_entry_uint(in);
     int64_t wait_ms = sim_entry_int(in);
@@ -225,7 +226,7 @@ static void enter_recalled(const sim_entry *in)
     if (!in->hold) {
         return;
     }
-    in->hold->recalled = false;
+    in->hold->recalled = in->hold->poll_silent = false;
     sim_take(in->hold, sim_entry_uint(in));
     uint64_t first = sim_entry_uint(in);
     in->sim->model.now.first = first;
@@ -472,6 +473,7 @@ void sim_model_left(sim_world *sim)
         }
     }
     sim_model_shut_left(sim);
+    sim_silent_left(sim);
     free(model->now.fresh.name);
     free(model->now.fresh.dead_letter);
     model->now.fresh.name = model->now.fresh.dead_letter = NULL;

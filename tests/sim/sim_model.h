@@ -84,8 +84,10 @@ struct sim_hold {
     uint64_t promised;                   /* credits that the hub may still think it has given */
     bool uncredited;                     /* it was asked for its credits, and has not answered */
     uint64_t uncredited_at;              /* ... when */
+    bool put_silent;                     /* ... and a put has waited for them in vain: the next one does not */
     bool recalled;                       /* it was asked to give back, and has not answered */
     uint64_t recalled_at;                /* ... when, or when it was heard of since */
+    bool poll_silent;                    /* ... and a POLL has waited for it in vain */
     bool ended;                          /* the end of file was told */
     bool end_due;                        /* ... or, while the object is unlinked, must be */
     bool shut_due;                       /* of the shutdown it must be told in this step */
@@ -237,6 +239,15 @@ void sim_give_back(sim_world *sim, sim_hold *hold, uint64_t first, sim_return ho
 
 /* What a session has taken and not done. */
 void sim_leases_end(sim_world *sim, unsigned lessee, ipc__end end);
+
+/* ---- who is asked to give back, and says nothing (sim_silent.c) ---- */
+
+/* A request that does not want to wait is refused: whoever has something was asked, and had time to answer. */
+void sim_silent_put(sim_world *sim, const sim_request *request);
+void sim_silent_poll(sim_world *sim, const sim_request *request);
+
+/* After a step: such a request waits for somebody who may answer. */
+void sim_silent_left(sim_world *sim);
 
 /* ---- shutting down (sim_shut.c) ---- */
 
