@@ -14,10 +14,14 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
-enum { HELLO_US = 10 * 1000 * 1000 }; /* how long a control socket may stay without a HELLO */
+enum {
+    HELLO_US = 10 * 1000 * 1000,     /* how long a control socket may stay without a HELLO */
+    FAREWELL_NS = 150 * 1000 * 1000, /* how long remote clients have to hear that the hub ends */
+};
 
 struct ipc__peer {
     ipc__hubside *side;
@@ -127,15 +131,29 @@ void ipc__peers_reap(ipc__hubside *side)
     }
 }
 
-void ipc__peers_end(ipc__hubside *side)
+/*
+ * Without a lifeline they would learn it late. libzmq drops what a client has received and not read when its connection ends: they
+ * get a moment to read it.
+ */
+static void tell_remote_ones(ipc__hubside *side)
 {
+    bool any = false;
     ipc__peer *peer;
     DL_FOREACH(side->peers, peer)
     {
-        if (peer->control < 0 && peer->zmq.id.length) { /* without a lifeline it would learn it late */
+        if (peer->control < 0 && peer->zmq.id.length) {
             ipc__zmq_hub_stranger(side->zmq, &peer->zmq.id, ipc__now());
+            any = true;
         }
     }
+    if (any) {
+        nanosleep(&(struct timespec){.tv_nsec = FAREWELL_NS}, NULL);
+    }
+}
+
+void ipc__peers_end(ipc__hubside *side)
+{
+    tell_remote_ones(side);
     while (side->peers) {
         ipc__peer_end(side->peers, IPC__END_CLEAN);
     }
