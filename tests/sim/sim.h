@@ -21,6 +21,7 @@ enum {
     SIM_PINS = 8,          /* pins that are remembered */
     SIM_PIN_SIZE = 8,
     SIM_BATCH_MAX = 16, /* puts of one envelope */
+    SIM_NAME_SIZE = 16,
     SIM_NO_TEXT = 0xff, /* a byte that is in no text: names with it are none */
 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { PENDING_MAX = 8, MEMORY_MAX = 400 * 1024, NAME_SIZE = 16 };
+enum { PENDING_MAX = 8, MEMORY_MAX = 400 * 1024 };
 
 /* One of four. */
 #define PICK(sim, a, b, c, d) ((unsigned[]){a, b, c, d}[sim_below(sim, 4)])
@@ -131,12 +131,12 @@ static int64_t some_timeout(sim_world *sim)
     return kind == 0 ? 0 : 1 + sim_below(sim, most[kind]);
 }
 
-static void some_name(sim_world *sim, bool pipe, char name[NAME_SIZE], unsigned *number)
+static void some_name(sim_world *sim, bool pipe, char name[SIM_NAME_SIZE], unsigned *number)
 {
     *number = sim_below(sim, sim->kind.names);
     static const char *const rests[] = {"_long", "\xff"}; /* too long for some hubs; no text */
     const char *rest = sim_percent(sim, 5) ? rests[sim_below(sim, 2)] : "";
-    snprintf(name, NAME_SIZE, "%c%u%s", pipe ? 'p' : 'q', *number, rest);
+    snprintf(name, SIM_NAME_SIZE, "%c%u%s", pipe ? 'p' : 'q', *number, rest);
 }
 
 /* A number that belongs to a name: its options are mostly the same ones. */
@@ -153,16 +153,16 @@ static unsigned some_mode(sim_world *sim)
 /* ---- opening ---- */
 
 /* How often items are handed out, and what becomes of them then. The queue that they go to may be any, also none. */
-static void choose_redelivery(sim_world *sim, unsigned chance, sim_options *options, char dead[NAME_SIZE])
+static void choose_redelivery(sim_world *sim, unsigned chance, sim_options *options, char dead[SIM_NAME_SIZE])
 {
     static const unsigned deliveries[] = {0, 1, 1, 2, 3};
-    static const char *const names[] = {"d0", "d0", "q0", "q1", "q2", "p0", "p0_long_"};
+    static const char *const names[] = {"d0", "d0", "q0", "q1", "q2", "p0", "p0_long_", "d\xff"};
     options->has_redeliver = sim_percent(sim, 90);
     options->redeliver = sim_percent(sim, 1) ? 3 : chance % 3;
     options->has_max_deliveries = sim_percent(sim, 90);
     options->max_deliveries = sim_percent(sim, 1) ? 1001 : deliveries[chance / 3 % 5];
     if ((options->max_deliveries && options->has_max_deliveries && chance / 15 % 3) || sim_percent(sim, 2)) {
-        snprintf(dead, NAME_SIZE, "%s", names[chance / 45 % 7]);
+        snprintf(dead, SIM_NAME_SIZE, "%s", names[chance / 45 % 8]);
         options->dead_letter = dead;
     }
 }
@@ -171,7 +171,7 @@ static void act_open_queue(sim_peer *peer)
 {
     static const uint64_t sizes[] = {0, 1, 2, 4, 8, 30};
     sim_world *sim = peer->sim;
-    char name[NAME_SIZE];
+    char name[SIM_NAME_SIZE];
     unsigned number;
     some_name(sim, false, name, &number);
     bool named = !sim_percent(sim, sim->kind.unnamed);
@@ -186,7 +186,7 @@ static void act_open_queue(sim_peer *peer)
         .joinable = odd ? sim_percent(sim, 50) : trait(sim, number, 2),
         .maxsize = sizes[odd ? sim_below(sim, 6) : trait(sim, number, 6)],
     };
-    char dead[NAME_SIZE];
+    char dead[SIM_NAME_SIZE];
     if (options.joinable ? options.has_joinable : sim_percent(sim, 3)) {
         choose_redelivery(sim, odd ? sim_below(sim, 1000) : trait(sim, number, 1000), &options, dead);
     }
@@ -196,7 +196,7 @@ static void act_open_queue(sim_peer *peer)
 static void act_open_pipe(sim_peer *peer)
 {
     sim_world *sim = peer->sim;
-    char name[NAME_SIZE];
+    char name[SIM_NAME_SIZE];
     unsigned number;
     some_name(sim, true, name, &number);
     uint32_t handle = choose(peer, is_free);
@@ -391,7 +391,7 @@ static void act_cancel(sim_peer *peer)
 
 static void act_unlink(sim_peer *peer)
 {
-    char name[NAME_SIZE];
+    char name[SIM_NAME_SIZE];
     unsigned number;
     some_name(peer->sim, sim_percent(peer->sim, 40), name, &number);
     sim_send_unlink(peer, name);
@@ -409,7 +409,7 @@ static void act_shutdown(sim_peer *peer)
 
 static void act_info(sim_peer *peer)
 {
-    char name[NAME_SIZE] = "d0";
+    char name[SIM_NAME_SIZE] = "d0";
     unsigned number;
     if (!sim_percent(peer->sim, 10)) {
         some_name(peer->sim, sim_percent(peer->sim, 30), name, &number);

@@ -217,8 +217,11 @@ static void enter_poll(const sim_entry *in)
     {
         if (other != in->request && other->op == IPC__OP_POLL && other->hold == in->hold) {
             sim_entry_decide(in, IPC_EBUSY);
+            return;
         }
     }
+    in->hold->recalled_at = in->sim->now;
+    in->hold->poll_silent = false;
 }
 
 static void enter_recalled(const sim_entry *in)

@@ -63,7 +63,8 @@ static ipc_err expect_match(const sim_object *object, const wanted *want)
 /* A name as clients of the simulator make it: it may be too long, or no text. */
 static ipc_err expect_name(const sim_world *sim, ipc__bytes name)
 {
-    bool text = name.length == 0 || !memchr(name.data, SIM_NO_TEXT, name.length);
+    bool text =
+        name.length == 0 || (!memchr(name.data, SIM_NO_TEXT, name.length) && !memchr(name.data, 0, name.length));
     return name.length > 0 && name.length <= sim->core.options.max_name && text ? IPC_OK : IPC_ENAME;
 }
 

@@ -30,6 +30,19 @@ static void pack_text(msgpack_packer *packer, const char *text)
     msgpack_pack_str_with_body(packer, text, strlen(text));
 }
 
+/* What makes a name none may as well be a NUL. */
+static void pack_name(sim_world *sim, msgpack_packer *packer, const char *name)
+{
+    char copy[SIM_NAME_SIZE];
+    size_t length = strlen(name);
+    memcpy(copy, name, length);
+    char *odd = memchr(copy, SIM_NO_TEXT, length);
+    if (odd && sim_percent(sim, 50)) {
+        *odd = '\0';
+    }
+    msgpack_pack_str_with_body(packer, copy, length);
+}
+
 static void pack_bool(msgpack_packer *packer, bool value)
 {
     value ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
@@ -37,7 +50,7 @@ static void pack_bool(msgpack_packer *packer, bool value)
 
 /* ---- opening ---- */
 
-static void pack_options(msgpack_packer *packer, const sim_options *options)
+static void pack_options(sim_world *sim, msgpack_packer *packer, const sim_options *options)
 {
     msgpack_pack_map(packer, (size_t)options->has_joinable + options->has_maxsize + options->has_redeliver +
                                  options->has_max_deliveries + (options->dead_letter != NULL) + options->has_end +
@@ -60,7 +73,7 @@ static void pack_options(msgpack_packer *packer, const sim_options *options)
     }
     if (options->dead_letter) {
         pack_text(packer, "dead_letter");
-        pack_text(packer, options->dead_letter);
+        pack_name(sim, packer, options->dead_letter);
     }
     if (options->has_end) {
         pack_text(packer, "end");
@@ -88,11 +101,11 @@ void sim_open_name(sim_peer *peer, uint32_t handle, bool pipe, unsigned mode, co
 {
     msgpack_packer packer = open_begin(peer, handle, pipe, mode);
     if (name) {
-        pack_text(&packer, name);
+        pack_name(peer->sim, &packer, name);
     } else {
         msgpack_pack_nil(&packer);
     }
-    pack_options(&packer, options);
+    pack_options(peer->sim, &packer, options);
     sim_net_send(peer);
 }
 
@@ -108,7 +121,7 @@ void sim_open_sibling(sim_peer *peer, uint32_t handle, uint32_t sibling, const s
 {
     msgpack_packer packer = open_begin(peer, handle, true, IPC_OPEN_EITHER);
     msgpack_pack_uint32(&packer, sibling);
-    pack_options(&packer, options);
+    pack_options(peer->sim, &packer, options);
     sim_net_send(peer);
 }
 
@@ -239,7 +252,7 @@ void sim_send_shutdown(sim_peer *peer, uint32_t handle, bool immediate)
 static void send_name(sim_peer *peer, ipc__op op, const char *name)
 {
     msgpack_packer packer = op_begin(peer, op, 0, 1);
-    pack_text(&packer, name);
+    pack_name(peer->sim, &packer, name);
     sim_net_send(peer);
 }
 

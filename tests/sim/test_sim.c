@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 3000, STEPS = 1500, FAILURES_MAX = 10 };
+enum { SEEDS = 5000, STEPS = 1500, FAILURES_MAX = 10 };
 
 struct plan {
     uint64_t seed;

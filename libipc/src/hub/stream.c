@@ -384,6 +384,8 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     if (sub->poll) {
         return ipc__fail(IPC_EBUSY, "another POLL of this handle waits");
     }
+    sub->silent = false;
+    sub->recalled_at = request->now;
     learn_taken(sub);
     ipc__stream_pump(stream); /* that made room */
     ipc__hold *hold = sub->hold;

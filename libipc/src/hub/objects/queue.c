@@ -421,6 +421,9 @@ static ipc_err read_options(ipc_cursor map, struct options *options)
 /* A queue for what is handed out in vain: there at once, so that a wrong name shows now. */
 static ipc_err init_dead_letter(struct queue *queue, ipc__bytes name)
 {
+    if (memchr(name.data, 0, name.length)) {
+        return ipc__fail(IPC_ENAME, "a dead_letter's name must be without a NUL");
+    }
     queue->dead_letter = strndup((const char *)name.data, name.length);
     if (!queue->dead_letter) {
         return ipc__fail_plain(IPC_ENOMEM);
