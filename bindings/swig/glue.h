@@ -126,7 +126,9 @@ static inline uint32_t ipc_value_max_elements(void)
 
 static inline ipc_err ipc_limit_values(uint32_t max_depth, uint32_t max_elements)
 {
-    ipc_value_limits limits = {.max_depth = max_depth, .max_elements = max_elements};
+    ipc_value_limits limits = IPC_VALUE_LIMITS_INIT;
+    limits.max_depth = max_depth;
+    limits.max_elements = max_elements;
     return ipc_set_value_limits(&limits);
 }
 

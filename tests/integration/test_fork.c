@@ -496,6 +496,32 @@ static void test_fork_inproc__a_child_has_no_hub(void **state)
     things_leave(&my);
 }
 
+static ipc_err close_it(void *conn)
+{
+    ipc_conn_close(conn);
+    return IPC_OK;
+}
+
+static int child_closes_too(void *conn)
+{
+    ipc_conn_close(conn);
+    return 0;
+}
+
+static void test_fork__while_another_thread_closes(void **state)
+{
+    ipc_conn *conn = connect_to(*state);
+    pid_t hub = place_hub_pid(*state);
+    CHECK_INT(kill(hub, SIGSTOP), 0);
+    call closing;
+    call_start_and_block(&closing, close_it, conn); /* the goodbye is not answered */
+    pid_t child = fork_child_exit(child_closes_too, conn);
+    child_succeeds(child);
+    CHECK_INT(kill(hub, SIGCONT), 0);
+    CHECK_OK(call_result(&closing, DEADLINE_MS));
+    ipc_conn_free(conn);
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE};
@@ -516,6 +542,7 @@ int main(int argc, char **argv)
         ON_LANE(test_fork__what_the_parent_put_is_put_once, named),
         ON_LANE(test_fork__a_child_has_no_item_of_its_parents, named),
         ON_LANE(test_fork__while_other_threads_put_and_wait, named),
+        ON_LANE(test_fork__while_another_thread_closes, named),
         ON_LANE(test_fork__grandchildren, named),
         ON_LANE(test_fork__several_holders_of_an_end, named),
         ON_LANE(test_fork__a_child_that_exits_has_ended_cleanly, named),

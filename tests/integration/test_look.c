@@ -107,7 +107,7 @@ static void test_look__at_a_pipe(void **state)
 
 static void test_look__whatever_the_limits_of_values_are(void **state)
 {
-    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 1, .max_elements = 2}));
+    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){sizeof(ipc_value_limits), 1, 2}));
     user me = user_of(*state, "q", true, 0);
     ipc_msg *info;
     CHECK_OK(ipc_info(me.conn, "q", &info));
@@ -125,7 +125,7 @@ static void test_look__whatever_the_limits_of_values_are(void **state)
     CHECK_OK(ipc_pack(&deep, "[[i]]", 1));
     CHECK_OK(ipc_queue_put(me.queue, deep, 0));
     ipc_msg_free(deep);
-    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 1, .max_elements = 9}));
+    CHECK_OK(ipc_set_value_limits(&(ipc_value_limits){sizeof(ipc_value_limits), 1, 9}));
     deep = take(me.queue);
     int number;
     CHECK_ERR(ipc_unpack(deep, "[[i]]", &number), IPC_EDEPTH);

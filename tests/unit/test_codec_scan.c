@@ -199,12 +199,15 @@ static void test_codec_scan__the_number_of_values_has_a_limit(void **state)
 static void test_codec_scan__limits_are_the_programs(void **state)
 {
     (void)state;
-    const ipc_value_limits wrong[] = {{0, 1}, {129, 1}, {1, 0}};
+    const ipc_value_limits wrong[] = {{sizeof(ipc_value_limits), 0, 1},
+                                      {sizeof(ipc_value_limits), 129, 1},
+                                      {sizeof(ipc_value_limits), 1, 0},
+                                      {0, 32, 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(ipc_set_value_limits(&wrong[i]), IPC_EINVAL);
     }
     assert_int_equal(ipc_get_value_limits().max_depth, 32);
-    assert_int_equal(ipc_set_value_limits(&(ipc_value_limits){.max_depth = 128, .max_elements = 130}), IPC_OK);
+    assert_int_equal(ipc_set_value_limits(&(ipc_value_limits){sizeof(ipc_value_limits), 128, 130}), IPC_OK);
     block deep = nested(128, 0x90);
     assert_int_equal(ipc_msg_check(deep.bytes, deep.length), IPC_OK);
     block_free(deep);

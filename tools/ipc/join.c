@@ -12,7 +12,11 @@ static int join_one(ipc_conn *conn, const char *name, int64_t timeout_ms)
     int status = cli_attach(&queue, conn, name);
     if (status == STATUS_GO_ON) {
         ipc_err err = ipc_queue_join(queue, timeout_ms);
-        status = err ? cli_fail(err, "not all items of queue \"%s\" are done", name) : STATUS_OK;
+        if (err == IPC_EINVAL) {
+            status = cli_fail(err, "cannot wait for queue \"%s\"", name);
+        } else {
+            status = err ? cli_fail(err, "not all items of queue \"%s\" are done", name) : STATUS_OK;
+        }
         ipc_queue_free(queue);
     }
     return status;

@@ -99,10 +99,10 @@ class _Waiters:
 
     def add(self) -> _Turn:
         turn = _Turn(self)
-        self.turns.append(turn)
-        if len(self.turns) == 1:
-            _waiters[self.loop, self.fd] = self
+        if not self.turns:
             self.loop.add_reader(self.fd, self.wake)
+            _waiters[self.loop, self.fd] = self
+        self.turns.append(turn)
         return turn
 
     def remove(self, turn: _Turn) -> None:

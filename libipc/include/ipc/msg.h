@@ -31,13 +31,14 @@ typedef struct ipc_packed {
 
 /** What this process accepts of a value. */
 typedef struct ipc_value_limits {
+    size_t size;           /**< sizeof(ipc_value_limits): set by the INIT macro. */
     uint32_t max_depth;    /**< How deeply sequences and maps may be nested: 1 to 128, 32 by default. */
     uint32_t max_elements; /**< How many values it may consist of: 1 or more, 2^24 by default. */
 } ipc_value_limits;
 
 #define IPC_VALUE_LIMITS_INIT                                                                                          \
     {                                                                                                                  \
-        32, UINT32_C(1) << 24                                                                                          \
+        sizeof(ipc_value_limits), 32, UINT32_C(1) << 24                                                                \
     }
 
 /**

@@ -126,7 +126,8 @@ IPC_EXPORT ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size
  * when others want it, so a readable descriptor may still turn empty: get with a timeout of 0 then. A forked child asks
  * for its own.
  *
- * @param[out] fd  Borrowed: valid until the handle is closed; only to be waited on, never read or closed.
+ * @param[out] fd  Borrowed: valid until the handle is freed (closing makes it readable); only to be waited on, never read
+ *                 or closed.
  * @return IPC_OK; IPC_ESYS; IPC_ECLOSED.
  * Thread safety: any thread. Blocking: no.
  */

@@ -56,12 +56,13 @@ struct ipc__handle {
     unsigned users;  /* calls that are inside */
     unsigned forks;  /* the connection's, when the last one entered: those of a parent's threads are not here */
     bool closed;
-    bool told_lost; /* the loss of the session that it was opened in was returned once */
-    bool bounded;   /* puts need credits */
-    bool shut;      /* nothing more can be put */
-    bool drained;   /* shut, and the hub said that nothing is left; it is asked again before that is believed */
-    bool signalled; /* ready_fd is readable */
-    int ready_fd;   /* an eventfd for those who wait on descriptors; -1: nobody asked for it */
+    bool told_lost;    /* the loss of the session that it was opened in was returned once */
+    bool bounded;      /* puts need credits */
+    bool shut;         /* nothing more can be put */
+    bool drained;      /* shut, and the hub said that nothing is left; it is asked again before that is believed */
+    bool signalled;    /* ready_fd is readable */
+    unsigned fd_forks; /* the connection's, when ready_fd was made: an older one is a parent's */
+    int ready_fd;      /* an eventfd for those who wait on descriptors; -1: nobody asked for it */
     uint64_t credits;
     uint64_t credits_until;
     ipc_err end;    /* nothing more will come, and why */

@@ -470,6 +470,7 @@ ipc_err ipc__take_fd(ipc__handle *handle, int *fd)
             return ipc__fail_errno("cannot make an eventfd");
         }
         handle->signalled = false;
+        handle->fd_forks = conn->forks;
         conn->watchers++;
         ipc__take_signal(handle);
         ipc__conn_kick(conn);

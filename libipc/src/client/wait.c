@@ -257,10 +257,11 @@ ipc_err ipc__wait_fds(struct pollfd *fds, size_t count, uint64_t deadline, size_
 {
     for (;;) {
         uint64_t now = ipc__now();
-        uint64_t until = now + LOOK_UP_US < deadline ? now + LOOK_UP_US : deadline;
+        bool asks = hooks && hooks->interrupted;
+        uint64_t until = asks && now + LOOK_UP_US < deadline ? now + LOOK_UP_US : deadline;
         struct timespec left = timespec_of(until > now ? until - now : 0);
         ipc__sleep_begin();
-        int found = ppoll(fds, count, &left, NULL);
+        int found = ppoll(fds, count, until == IPC__NEVER ? NULL : &left, NULL);
         int err = errno;
         ipc__sleep_end();
         *ready = found > 0 ? (size_t)found : 0;

@@ -33,6 +33,9 @@ ipc_err ipc_set_value_limits(const ipc_value_limits *limits)
 {
     static const ipc_value_limits defaults = IPC_VALUE_LIMITS_INIT;
     limits = limits ? limits : &defaults;
+    if (limits->size != sizeof *limits) {
+        return ipc__fail(IPC_EINVAL, "ipc_value_limits.size is %zu; begin with IPC_VALUE_LIMITS_INIT", limits->size);
+    }
     if (limits->max_depth < 1 || limits->max_depth > IPC__DEPTH_MAX || limits->max_elements < 1) {
         return ipc__fail(IPC_EINVAL, "max_depth is 1 to %d, max_elements 1 or more", IPC__DEPTH_MAX);
     }
@@ -44,6 +47,7 @@ ipc_err ipc_set_value_limits(const ipc_value_limits *limits)
 ipc_value_limits ipc_get_value_limits(void)
 {
     return (ipc_value_limits){
+        .size = sizeof(ipc_value_limits),
         .max_depth = atomic_load_explicit(&limit_depth, memory_order_relaxed),
         .max_elements = atomic_load_explicit(&limit_elements, memory_order_relaxed),
     };

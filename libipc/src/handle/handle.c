@@ -10,6 +10,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* In a forked child: whoever was inside is a thread of the parent's, and so is who waits on the descriptor. */
+static void forget_parents_calls(ipc__handle *handle)
+{
+    if (handle->forks == handle->conn->forks) {
+        return;
+    }
+    handle->forks = handle->conn->forks;
+    handle->users = handle->in.getters = 0;
+    handle->in.polling = false;
+    if (handle->ready_fd >= 0 && handle->fd_forks != handle->forks) {
+        close(handle->ready_fd);
+        handle->ready_fd = -1;
+        handle->signalled = false;
+    }
+}
+
 /* ---- numbers ---- */
 
 /* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
@@ -197,15 +213,6 @@ static ipc_err usable(ipc__handle *handle)
     return err;
 }
 
-/* In a forked child: whoever was inside is a thread of the parent's. */
-static void forget_parents_calls(ipc__handle *handle)
-{
-    if (handle->forks != handle->conn->forks) {
-        handle->forks = handle->conn->forks;
-        handle->users = 0;
-    }
-}
-
 ipc_err ipc__handle_enter(ipc__handle *handle)
 {
     ipc__fork_check();
@@ -254,6 +261,7 @@ ipc_err ipc__handle_fd(ipc__handle *handle, int *fd)
     *fd = -1;
     ipc__fork_check();
     pthread_mutex_lock(&conn->lock);
+    forget_parents_calls(handle);
     if (conn->state == IPC__CONN_FORKED) {
         err = ipc__conn_enter(conn); /* the child has nobody yet who would move things */
     }
@@ -387,6 +395,7 @@ void ipc__handle_close(ipc__handle *handle)
     ipc_conn *conn = handle->conn;
     ipc__fork_check();
     pthread_mutex_lock(&conn->lock);
+    forget_parents_calls(handle);
     if (!handle->closed) {
         handle->closed = true;
         bool known = handle->generation == conn->generation && handle->id < conn->slot_count &&

@@ -33,7 +33,7 @@ struct ipc_queue {
 /* Numbers that follow each other lie in buckets that do. */
 static unsigned hash_of(uint64_t seq)
 {
-    return (unsigned)seq;
+    return (unsigned)(seq ^ seq >> 6 ^ seq >> 12 ^ seq >> 20);
 }
 
 static void lease_drop(ipc_queue *queue, struct lease *lease)
@@ -398,6 +398,8 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
         lease_drop(queue, lease);
     } else if (item->unleased && item->generation == queue->base.generation) {
         settle(queue, op, item->seq, item->position, item->attempt); /* a second time it touches nothing at the hub */
+    } else if (item->generation != queue->base.generation && queue->revoked) {
+        queue->revoked--; /* it went with a lost hub: so much for one call that means nothing */
     }
     return ipc__handle_leave(&queue->base, IPC_OK);
 }

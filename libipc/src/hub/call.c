@@ -181,6 +181,18 @@ void ipc__calls_drop(ipc__hold *hold)
     }
 }
 
+void ipc__calls_drop_all(ipc__session *session)
+{
+    while (session->calls) {
+        ipc__call *call = session->calls;
+        if (call->seq) {
+            call_free(call);
+        } else {
+            leave_session(call);
+        }
+    }
+}
+
 void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err)
 {
     ipc__call *call;

@@ -121,11 +121,7 @@ void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now)
     session->ending = true;
     end = end == IPC__END_CLEAN && session->failed ? IPC__END_FAILED : end;
     /* First, and all: what comes back with one hold must not be passed round for a call of another, which takes nothing. */
-    for (uint32_t id = 0; id < session->hold_capacity; id++) {
-        if (session->holds[id]) {
-            ipc__calls_drop(session->holds[id]);
-        }
-    }
+    ipc__calls_drop_all(session);
     ipc__pins_drop(session);
     DL_DELETE(core->sessions, session);
     core->session_count--;

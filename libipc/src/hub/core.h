@@ -244,6 +244,9 @@ void ipc__call_answer(ipc__call *call, ipc_err err);
 /* A hold ends: drop its waiting calls without an answer. Parked puts stay: the hub has accepted them. */
 void ipc__calls_drop(ipc__hold *hold);
 
+/* The same for all holds of a session. */
+void ipc__calls_drop_all(ipc__session *session);
+
 /* Answer every waiting call of a hold. Parked puts stay. */
 void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err);
 

@@ -28,6 +28,12 @@ uint64_t ipc__stream_size(const ipc__stream *stream)
     return stream->ready_count + stream->untaken;
 }
 
+static void ready_remove(ipc__stream *stream, ipc__item *item)
+{
+    DL_DELETE(stream->ready, item);
+    stream->back = stream->back == item ? NULL : stream->back;
+}
+
 static void free_all(ipc__core *core, ipc__item **list)
 {
     while (*list) {
@@ -52,9 +58,15 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item)
         return;
     }
     ipc__item *before = stream->ready;
+    if (before && before->prev->seq < item->seq) {
+        before = NULL; /* behind all */
+    } else if (stream->back && stream->back->seq < item->seq) {
+        before = stream->back;
+    }
     while (before && before->seq < item->seq) {
         before = before->next;
     }
+    stream->back = item;
     if (before) {
         DL_PREPEND_ELEM(stream->ready, before, item);
     } else {
@@ -254,7 +266,7 @@ static void deliver(ipc__sub *sub)
     ipc__stream *stream = sub->stream;
     ipc__core *core = core_of(stream);
     ipc__item *item = stream->ready;
-    DL_DELETE(stream->ready, item);
+    ready_remove(stream, item);
     stream->ready_count--;
     item->late = item->seq < sub->newest;
     sub->newest = item->late ? sub->newest : item->seq;
@@ -445,6 +457,7 @@ void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__strea
 void ipc__stream_clear(ipc__stream *stream)
 {
     free_all(core_of(stream), &stream->ready);
+    stream->back = NULL;
     stream->ready_count = 0;
 }
 
@@ -463,7 +476,7 @@ void ipc__stream_discard(ipc__stream *stream)
     }
     while (stream->ready) {
         ipc__item *item = stream->ready;
-        DL_DELETE(stream->ready, item);
+        ready_remove(stream, item);
         stream->ready_count--;
         stream->ops->keeps(stream, item);
     }

@@ -39,7 +39,7 @@ enum { IPC__VALIDITY_TICKS = 6, IPC__STRIKES_MAX = 1000 };
 /* It is handed out again: consumers tell by the attempt. */
 static inline void ipc__item_raise(ipc__item *item)
 {
-    item->attempt = (item->attempt + 1) & 0xfffff;
+    item->attempt = item->attempt == 0xfffff ? 2U : (item->attempt + 1) & 0xfffff; /* 1 is for the first time */
 }
 
 /* It was taken, and came back unfinished. */
@@ -102,6 +102,7 @@ typedef struct ipc__stream {
     ipc__object *object;
     uint64_t maxsize; /* 0: none */
     ipc__item *ready; /* oldest first */
+    ipc__item *back;  /* of the ready ones, that which came back last: the next one's place is near */
     uint64_t ready_count;
     uint64_t untaken; /* delivered and not known to be taken */
     uint64_t credits; /* of all sources */

@@ -41,6 +41,7 @@ struct queue {
     uint32_t max_deliveries;
     char *dead_letter;   /* the name of the queue for what is handed out in vain; or NULL */
     bool discarding;     /* shut down at once: nothing comes back */
+    uint64_t left;       /* leases of a session that is just ending, which stay */
     uint64_t unfinished; /* items put and not done */
     struct lease *leases;
     struct lease *by_seq;
@@ -69,7 +70,7 @@ static struct queue *queue_of_stream(ipc__stream *stream)
 /* Numbers that follow each other lie in buckets that do. */
 static unsigned hash_of(uint64_t seq)
 {
-    return (unsigned)seq;
+    return (unsigned)(seq ^ seq >> 6 ^ seq >> 12 ^ seq >> 20);
 }
 
 static void lease_free(struct queue *queue, struct lease *lease)
@@ -230,8 +231,12 @@ static void queue_lease_end(ipc__lease *base, ipc__end end, bool last)
         }
         return;
     }
-    ipc__log(IPC_LOG_WARN, "a session ended with item %llu of queue \"%s\" taken and not done; it stays unfinished",
-             (unsigned long long)((struct lease *)base)->item->seq, name_of(queue));
+    queue->left++;
+    if (last) {
+        ipc__log(IPC_LOG_WARN, "a session ended with %llu of queue \"%s\" taken and not done; they stay unfinished",
+                 (unsigned long long)queue->left, name_of(queue));
+        queue->left = 0;
+    }
 }
 
 /* ---- operations ---- */
