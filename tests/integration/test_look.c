@@ -135,6 +135,27 @@ static void test_look__whatever_the_limits_of_values_are(void **state)
     user_leave(&me);
 }
 
+static void test_look__whatever_programs_call_themselves(void **state)
+{
+    ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
+    char program[600];
+    memset(program, 'p', sizeof program);
+    program[3] = '\xe9';
+    program[sizeof program - 1] = '\0';
+    options.program = program;
+    ipc_conn *odd;
+    CHECK_OK(ipc_connect(&odd, ((const place *)*state)->address, &options));
+    ipc_conn *conn = connect_to(*state);
+    ipc_msg *stat;
+    CHECK_OK(ipc_stat(conn, &stat));
+    const char *first;
+    CHECK_OK(ipc_unpack(stat, "{s:[{s:s}]}", "who", "program", &first));
+    CHECK(strcmp(first, "ppp") == 0);
+    ipc_msg_free(stat);
+    ipc_conn_free(odd);
+    ipc_conn_free(conn);
+}
+
 /* ---- limits: each with an error of its own ---- */
 
 static void test_limits__each_has_its_own_error(void **state)
@@ -196,6 +217,8 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_look__at_a_queue),
         ON_EVERY_LANE(test_look__at_a_pipe),
         ON_EVERY_LANE(test_look__whatever_the_limits_of_values_are),
+        ON_LANE(test_look__whatever_programs_call_themselves, named),
+        ON_LANE(test_look__whatever_programs_call_themselves, tcp),
         cmocka_unit_test(test_limits__each_has_its_own_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,29 @@ static void test_wait__what_cannot_be_waited_for(void **state)
     user_leave(&me);
 }
 
+static void test_wait__an_earlier_puts_error_is_left_to_the_handle(void **state)
+{
+    (void)state;
+    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
+    options.max_memory = 1000;
+    place *where = place_open(LANE_NAMED, &options);
+    user me = user_of(where, "q", false, 0);
+    user idle = user_of(where, "idle", false, 0);
+    ipc_msg *big = pattern(2000, 1);
+    CHECK_OK(ipc_queue_put(me.queue, big, 0));
+    ipc_msg_free(big);
+    ipc_waitable things[] = {{.queue = idle.queue}, {.queue = me.queue}};
+    size_t ready;
+    CHECK_OK(ipc_wait(things, 2, DEADLINE_MS, &ready));
+    CHECK(ready == 1 && things[1].ready);
+    CHECK_ERR(ipc_queue_flush(me.queue, DEADLINE_MS), IPC_EMEMORY);
+    CHECK_OK(ipc_wait(things, 2, 0, &ready));
+    CHECK_INT(ready, 0);
+    user_leave(&me);
+    user_leave(&idle);
+    place_close(where);
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE};
@@ -220,6 +243,7 @@ int main(int argc, char **argv)
         ON_LANE(test_fd__a_forked_child_has_its_own, named),
         ON_EVERY_LANE(test_wait__finds_what_is_ready),
         ON_LANE(test_wait__what_cannot_be_waited_for, named),
+        cmocka_unit_test(test_wait__an_earlier_puts_error_is_left_to_the_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ IPC_EXPORT ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size
  * for its own.
  *
  * @param[out] fd  Borrowed: valid until the handle is closed; only to be waited on, never read or closed.
- * @return IPC_OK; IPC_ESYS; IPC_ELOST; IPC_ECLOSED.
+ * @return IPC_OK; IPC_ESYS; IPC_ECLOSED.
  * Thread safety: any thread. Blocking: no.
  */
 IPC_EXPORT ipc_err ipc_queue_fd(ipc_queue *queue, int *fd);

@@ -24,7 +24,7 @@ typedef struct ipc_waitable {
  * @param things      Borrowed. Each one's ready is set.
  * @param[out] ready  How many are; 0 when nothing came in time. May be NULL.
  * @return IPC_OK, also when nothing came in time; IPC_EINVAL; IPC_EPERM an end that only sends; IPC_EINTR; IPC_ESYS;
- *         IPC_ELOST; IPC_ECLOSED.
+ *         IPC_ECLOSED.
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_wait(ipc_waitable *things, size_t count, int64_t timeout_ms, size_t *ready);

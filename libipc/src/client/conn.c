@@ -482,7 +482,9 @@ void ipc__conn_forked(ipc_conn *conn)
     conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
-    if (conn->state != IPC__CONN_CLOSED) {
+    if (conn->closing) {
+        conn->state = IPC__CONN_CLOSED; /* the thread that was about it is not here to end it */
+    } else if (conn->state != IPC__CONN_CLOSED) {
         conn->state = conn->heir_control >= 0 ? IPC__CONN_FORKED : IPC__CONN_LOST;
     }
     for (uint32_t id = 0; id < conn->slot_count; id++) {

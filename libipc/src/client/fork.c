@@ -71,7 +71,7 @@ static void make_heir(ipc_conn *conn)
     conn->child_control = -1;
     ipc__conn_flush(conn);
     /* A hub inside the parent cannot be reached from the child. */
-    bool live = conn->state == IPC__CONN_LIVE && !conn->connecting && conn->control >= 0 &&
+    bool live = conn->state == IPC__CONN_LIVE && !conn->connecting && !conn->closing && conn->control >= 0 &&
                 conn->address.scheme != IPC__SCHEME_INPROC;
     if ((!live && conn->state != IPC__CONN_FORKED) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {

@@ -112,6 +112,9 @@ void ipc__handle_unwatch(ipc__handle *handle);
 /* Every handle's descriptor tells the truth: the session ended. The lock is held. */
 void ipc__handles_signal(ipc_conn *conn);
 
+/* Its descriptor: made without looking at what the next call is to tell. IPC_ECLOSED; IPC_ESYS; a forked child's errors. */
+ipc_err ipc__handle_fd(ipc__handle *handle, int *fd);
+
 /* A ticket; and where it leads. */
 ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket);
 ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin);

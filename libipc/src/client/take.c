@@ -127,11 +127,10 @@ void ipc__take_report(ipc__handle *handle)
     }
 }
 
-/* Give back what stands from a place on. Until the hub says REVOKE, what comes is void. */
-static void give_back(ipc__handle *handle, uint32_t keep)
+/* Give back from a position on (0: nothing), of which so many stay here. Until the hub says REVOKE, what comes is void. */
+static void give_back_from(ipc__handle *handle, uint32_t keep, uint64_t first)
 {
     ipc__prefetch *in = &handle->in;
-    uint64_t first = keep < in->count ? entry_at(in, keep)->position : 0;
     ring_cut(in, keep);
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_RECALLED, handle->id, 2);
     msgpack_pack_uint64(&packer, in->taken);
@@ -142,6 +141,13 @@ static void give_back(ipc__handle *handle, uint32_t keep)
         in->demand = false; /* REVOKE voids it; who waits then asks again */
     }
     in->window = in->window / 2;
+    ipc__take_signal(handle);
+}
+
+static void give_back(ipc__handle *handle, uint32_t keep)
+{
+    ipc__prefetch *in = &handle->in;
+    give_back_from(handle, keep, keep < in->count ? entry_at(in, keep)->position : 0);
 }
 
 /* ---- what the hub says ---- */
@@ -166,7 +172,8 @@ bool ipc__on_deliver(ipc__handle *handle, ipc__envelope *envelope, const ipc__he
         return true;
     }
     if (!ring_grow(in)) {
-        give_back(handle, in->count); /* cannot be kept; it is taken back when its validity ends */
+        give_back_from(handle, in->count, in->received); /* it cannot be kept */
+        ipc__conn_kick(handle->conn);
         return true;
     }
     const ipc_conn *conn = handle->conn;
@@ -365,6 +372,7 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
     if (handle->drained && in->count == 0) {
         handle->drained = in->demand = false; /* something may have come back: who asks again is told again */
+        ipc__take_signal(handle);
     }
     for (;;) {
         ipc_err err = standing(handle);

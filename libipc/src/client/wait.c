@@ -211,7 +211,7 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         }
         uint64_t now = ipc__now();
         if (now >= deadline) {
-            return IPC_ETIMEOUT;
+            return ipc__fail_plain(IPC_ETIMEOUT);
         }
         bool signalled = false;
         uint64_t until = deadline < look_up ? deadline : look_up;
@@ -224,7 +224,7 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         if (look_up != IPC__NEVER && (signalled || ipc__now() >= look_up)) {
             look_up = ipc__now() + LOOK_UP_US;
             if (!done(arg) && interrupted(conn)) {
-                return IPC_EINTR;
+                return ipc__fail_plain(IPC_EINTR);
             }
         }
     }

@@ -31,6 +31,7 @@ struct ipc_msg {
     uint64_t position; /* the place of this delivery in the handle's subscription */
     unsigned attempt;
     bool late;           /* it came behind a younger one */
+    bool unleased;       /* there was no memory to remember its lease */
     unsigned generation; /* of the handle's session: a later one counts from 1 again */
 
     _Atomic(ipc__text *) texts; /* made by ipc_unpack's s; only ever pushed to, freed with the message */

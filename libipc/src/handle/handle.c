@@ -247,6 +247,24 @@ void ipc__handle_reset(ipc__handle *handle)
     ipc__take_signal(handle);
 }
 
+ipc_err ipc__handle_fd(ipc__handle *handle, int *fd)
+{
+    ipc_conn *conn = handle->conn;
+    ipc_err err = IPC_OK;
+    *fd = -1;
+    ipc__fork_check();
+    pthread_mutex_lock(&conn->lock);
+    if (conn->state == IPC__CONN_FORKED) {
+        err = ipc__conn_enter(conn); /* the child has nobody yet who would move things */
+    }
+    if (!err && (handle->closed || conn->state == IPC__CONN_CLOSED)) {
+        err = ipc__fail_plain(IPC_ECLOSED);
+    }
+    err = err ? err : ipc__take_fd(handle, fd);
+    pthread_mutex_unlock(&conn->lock);
+    return err;
+}
+
 void ipc__handle_unwatch(ipc__handle *handle)
 {
     if (handle->ready_fd >= 0) {

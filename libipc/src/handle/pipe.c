@@ -258,12 +258,14 @@ ipc_err ipc_pipe_flush(ipc_pipe *pipe, int64_t timeout_ms)
 
 /* ---- receiving ---- */
 
+static ipc_err only_sends(void)
+{
+    return ipc__fail(IPC_EPERM, "this end of a one-way pipe only sends");
+}
+
 static ipc_err enter_to_receive(ipc_pipe *pipe)
 {
-    if (!ipc_pipe_readable(pipe)) {
-        return ipc__fail(IPC_EPERM, "this end of a one-way pipe only sends");
-    }
-    return ipc__handle_enter(&pipe->base);
+    return ipc_pipe_readable(pipe) ? ipc__handle_enter(&pipe->base) : only_sends();
 }
 
 ipc_err ipc_pipe_recv(ipc_pipe *pipe, int64_t timeout_ms, ipc_msg **msg)
@@ -325,8 +327,7 @@ ipc_err ipc_pipe_recv_bytes(ipc_pipe *pipe, int64_t timeout_ms, void *buffer, si
 ipc_err ipc_pipe_fd(ipc_pipe *pipe, int *fd)
 {
     *fd = -1;
-    ipc_err err = enter_to_receive(pipe);
-    return err ? err : ipc__handle_leave(&pipe->base, ipc__take_fd(&pipe->base, fd));
+    return ipc_pipe_readable(pipe) ? ipc__handle_fd(&pipe->base, fd) : only_sends();
 }
 
 ipc_err ipc_pipe_poll(ipc_pipe *pipe, int64_t timeout_ms, bool *ready)

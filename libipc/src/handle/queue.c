@@ -296,11 +296,12 @@ ipc_err ipc_queue_flush(ipc_queue *queue, int64_t timeout_ms)
 
 /* ---- taking ---- */
 
-/* Remember a lease. Without memory for it the item is as good: its done() names it. */
-static void lease_add(ipc_queue *queue, const ipc_msg *item)
+/* Remember a lease. Without memory for it the item itself tells that it was taken. */
+static void lease_add(ipc_queue *queue, ipc_msg *item)
 {
     struct lease *lease = malloc(sizeof *lease);
     if (!lease) {
+        item->unleased = true;
         return;
     }
     *lease = (struct lease){
@@ -308,6 +309,7 @@ static void lease_add(ipc_queue *queue, const ipc_msg *item)
     HASH_ADD_BYHASHVALUE(hh, queue->by_seq, seq, sizeof lease->seq, hash_of(item->seq), lease);
     if (!lease->hh.tbl) {
         free(lease);
+        item->unleased = true;
         return;
     }
     DL_APPEND(queue->leases, lease);
@@ -352,9 +354,7 @@ ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size_t max, ipc
 
 ipc_err ipc_queue_fd(ipc_queue *queue, int *fd)
 {
-    *fd = -1;
-    ipc_err err = ipc__handle_enter(&queue->base);
-    return err ? err : ipc__handle_leave(&queue->base, ipc__take_fd(&queue->base, fd));
+    return ipc__handle_fd(&queue->base, fd);
 }
 
 /* ---- finishing ---- */
@@ -396,6 +396,8 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
         lease->position == item->position) {
         settle(queue, op, item->seq, item->position, item->attempt);
         lease_drop(queue, lease);
+    } else if (item->unleased && item->generation == queue->base.generation) {
+        settle(queue, op, item->seq, item->position, item->attempt); /* a second time it touches nothing at the hub */
     }
     return ipc__handle_leave(&queue->base, IPC_OK);
 }

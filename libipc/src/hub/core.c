@@ -4,6 +4,7 @@
  */
 #include "hub/core.h"
 
+#include "codec/scan.h"
 #include "hub/registry.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -29,16 +30,11 @@ void ipc__core_fini(ipc__core *core)
 
 /* ---- sessions ---- */
 
+/* A word for those who look: as much of it as is text, and not too long. */
 static char *copy_text(ipc__bytes text)
 {
-    char *copy = malloc(text.length + 1);
-    if (copy) {
-        if (text.length) {
-            memcpy(copy, text.data, text.length);
-        }
-        copy[text.length] = '\0';
-    }
-    return copy;
+    size_t length = text.length < IPC__NAME_MAX ? text.length : IPC__NAME_MAX;
+    return strndup((const char *)text.data, length ? ipc__utf8_span(text.data, length) : 0);
 }
 
 static void session_free(ipc__session *session)
