@@ -133,6 +133,19 @@ static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
     find_newest(sub);
 }
 
+/* Something is taken: who waits for others to give back need not wait long any more. */
+static void hasten(ipc__stream *stream)
+{
+    if (stream->patience == PATIENCE_MIN_US) {
+        return;
+    }
+    stream->patience = PATIENCE_MIN_US;
+    if (ipc__timer_armed(&stream->rebalance)) {
+        ipc__core *core = core_of(stream);
+        ipc__timer_set(&core->timers, &stream->rebalance, core->now + stream->patience);
+    }
+}
+
 bool ipc__stream_take(ipc__sub *sub, uint64_t position)
 {
     if (position > sub->position) {
@@ -142,7 +155,7 @@ bool ipc__stream_take(ipc__sub *sub, uint64_t position)
         ipc__item *item = sub->out;
         sub_drop(sub, item);
         sub->newest_taken = item->seq > sub->newest_taken ? item->seq : sub->newest_taken;
-        sub->stream->patience = PATIENCE_MIN_US;
+        hasten(sub->stream);
         sub->stream->ops->taken(sub->stream, sub, item);
     }
     if (sub->hold->session) {
