@@ -60,12 +60,13 @@ void sim_item_return(sim_world *sim, sim_item *item, sim_return how)
     const sim_object *object = item->stream->object;
     item->stream->beyond += item->state == SIM_LEASED;
     item->attempt += how != SIM_UNTAKEN;
-    item->strikes += how == SIM_REVOKED;
+    bool struck = how == SIM_REVOKED || how == SIM_SUSPECT;
+    item->strikes += struck;
     item->returned = true;
     sim_item_move(item, SIM_HELD);
     if (object->discarding) {
         sim_item_move(item, SIM_GONE);
-    } else if (object->max_deliveries && item->strikes >= object->max_deliveries) {
+    } else if (object->max_deliveries && struck && item->strikes >= object->max_deliveries + (how == SIM_SUSPECT)) {
         bury(sim, item);
     }
 }
@@ -94,7 +95,7 @@ void sim_give_back(sim_world *sim, sim_hold *hold, uint64_t first, sim_return ho
     for (sim_item *item; (item = newest_out(hold, first)) != NULL;) {
         bool oldest = sim_out_count(hold) == 1;
         /* Which is the one that a crash may have been due to. */
-        sim_item_return(sim, item, how == SIM_REVOKED && !oldest ? SIM_UNSURE : how);
+        sim_item_return(sim, item, how == SIM_SUSPECT && !oldest ? SIM_UNSURE : how);
     }
 }
 

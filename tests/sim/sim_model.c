@@ -341,7 +341,7 @@ void sim_hold_end(sim_world *sim, sim_hold *hold, ipc__end end)
         hold->peer->mirror.holds[hold->handle] = NULL;
     }
     bool unsure = end == IPC__END_CRASH && hold->peer && hold->peer->lane == SIM_DELAYED;
-    sim_give_back(sim, hold, 0, unsure ? SIM_REVOKED : SIM_UNTAKEN);
+    sim_give_back(sim, hold, 0, unsure ? SIM_SUSPECT : SIM_UNTAKEN);
     sim_stream *unread = sim_incoming(hold);
     DL_DELETE(object->holds, hold);
     int side = hold->end;

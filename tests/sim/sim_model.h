@@ -229,7 +229,8 @@ void sim_pin_drop(sim_world *sim, sim_pin *pin);
 typedef enum sim_return {
     SIM_UNTAKEN, /* certainly */
     SIM_UNSURE,  /* it may have been taken: the attempt tells */
-    SIM_REVOKED, /* it was taken, or, at a crash, the oldest may have been: that counts against it */
+    SIM_SUSPECT, /* the same, and it may be what its consumer died of: that counts against it, but does not bury it alone */
+    SIM_REVOKED, /* it was taken: that counts against it */
 } sim_return;
 
 void sim_item_return(sim_world *sim, sim_item *item, sim_return how);

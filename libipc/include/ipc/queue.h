@@ -31,7 +31,8 @@ typedef struct ipc_queue_options {
     uint64_t maxsize;        /**< The most items it holds; 0 for no bound. */
     ipc_redeliver redeliver; /**< Joinable: which ends of a session hand out again what it has not finished. */
     uint32_t max_deliveries; /**< Joinable: an item that came back unfinished so often is not handed out again;
-                                   at most 1000, 0 for no bound. */
+                                   at most 1000, 0 for no bound. What a killed consumer had not taken counts for
+                                   the oldest such item, since it may have killed it, but never as the last time. */
     const char *dead_letter; /**< The name of the queue that it goes to then, which is made if there is none; NULL:
                                    it is dropped, and the hub's log says so. Either way it counts as done. */
 } ipc_queue_options;

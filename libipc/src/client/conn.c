@@ -484,6 +484,10 @@ void ipc__conn_forked(ipc_conn *conn)
     conn->followers = 0;
     if (conn->closing) {
         conn->state = IPC__CONN_CLOSED; /* the thread that was about it is not here to end it */
+        if (conn->heir_control >= 0) {
+            close(conn->heir_control);
+            conn->heir_control = -1;
+        }
     } else if (conn->state != IPC__CONN_CLOSED) {
         conn->state = conn->heir_control >= 0 ? IPC__CONN_FORKED : IPC__CONN_LOST;
     }

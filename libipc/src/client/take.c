@@ -15,7 +15,7 @@ enum {
     FAST_US = 2000,                 /* a window that is used up so fast may grow */
     IDLE_US = 1000,                 /* who has taken nothing for so long reports at once */
     POLL_MS = 500,                  /* the hub answers a POLL sooner */
-    FENCE_MS = 2000,                /* and a RECALLED, if it lives */
+    FENCE_MS = 500,                 /* and a RECALLED, if it lives */
     WANTS_US = 20 * 1000,           /* who has not asked for so long wants nothing any more */
 };
 

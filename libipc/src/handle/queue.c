@@ -127,9 +127,11 @@ static ipc_err read_reply(ipc_queue *queue, ipc__buf *reply)
         err = ipc_unpack(options, "{s:b,s:U,s:b}", "joinable", &joinable, "maxsize", &queue->maxsize, "shut", &shut);
         ipc_msg_free(options);
     }
+    pthread_mutex_lock(&queue->base.conn->lock); /* the library's thread may hear of a shutdown meanwhile */
     queue->joinable = joinable;
     queue->base.shut = queue->base.shut || shut;
     queue->base.bounded = queue->maxsize > 0;
+    pthread_mutex_unlock(&queue->base.conn->lock);
     return err ? ipc__fail(IPC_EPROTO, "the hub's answer to OPEN is not a queue's options") : IPC_OK;
 }
 
@@ -398,8 +400,6 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
         lease_drop(queue, lease);
     } else if (item->unleased && item->generation == queue->base.generation) {
         settle(queue, op, item->seq, item->position, item->attempt); /* a second time it touches nothing at the hub */
-    } else if (item->generation != queue->base.generation && queue->revoked) {
-        queue->revoked--; /* it went with a lost hub: so much for one call that means nothing */
     }
     return ipc__handle_leave(&queue->base, IPC_OK);
 }

@@ -52,20 +52,31 @@ static uint64_t validity_step(const ipc__sub *sub)
     return validity * 3 / 2 / IPC__VALIDITY_TICKS;
 }
 
-void ipc__stream_return(ipc__stream *stream, ipc__item *item)
+/* The first ready item with a higher number; NULL: none. Looked for both ways from where the last one came back. */
+static ipc__item *place_of(const ipc__stream *stream, uint64_t seq)
 {
-    if (stream->ops->keeps && !stream->ops->keeps(stream, item)) {
+    if (!stream->ready || stream->ready->prev->seq < seq) {
+        return NULL;
+    }
+    ipc__item *at = stream->back ? stream->back : stream->ready;
+    while (at->seq < seq) {
+        at = at->next;
+    }
+    while (at != stream->ready && at->prev->seq > seq) {
+        at = at->prev;
+    }
+    return at;
+}
+
+void ipc__stream_return(ipc__stream *stream, ipc__item *item, ipc__back how)
+{
+    if (how != IPC__BACK_UNTAKEN) {
+        ipc__item_raise(item);
+    }
+    if (stream->ops->keeps && !stream->ops->keeps(stream, item, how)) {
         return;
     }
-    ipc__item *before = stream->ready;
-    if (before && before->prev->seq < item->seq) {
-        before = NULL; /* behind all */
-    } else if (stream->back && stream->back->seq < item->seq) {
-        before = stream->back;
-    }
-    while (before && before->seq < item->seq) {
-        before = before->next;
-    }
+    ipc__item *before = place_of(stream, item->seq);
     stream->back = item;
     if (before) {
         DL_PREPEND_ELEM(stream->ready, before, item);
@@ -116,19 +127,17 @@ static void find_newest(ipc__sub *sub)
     }
 }
 
-/* Untaken deliveries return, newest first, down to a position. unsure: some may have been taken. */
-static void give_back(ipc__sub *sub, uint64_t first, bool unsure)
+/* Untaken deliveries return, newest first, down to a position. */
+static void give_back(ipc__sub *sub, uint64_t first, ipc__back how)
 {
-    if (unsure) {
+    if (how != IPC__BACK_UNTAKEN) {
         sub->newest_taken = sub->newest;
     }
     while (sub->out && sub->out->prev->position >= first) {
         ipc__item *item = sub->out->prev;
         sub_drop(sub, item);
-        if (unsure) {
-            ipc__item_raise(item);
-        }
-        ipc__stream_return(sub->stream, item);
+        /* Of what may have been taken, the oldest may be what the consumer died of. */
+        ipc__stream_return(sub->stream, item, how == IPC__BACK_SUSPECT && sub->out ? IPC__BACK_UNSURE : how);
     }
     find_newest(sub);
 }
@@ -185,7 +194,7 @@ static void recall(ipc__sub *sub, uint64_t count)
     }
     learn_taken(sub);
     for (; back > 0 && sub->out; back--) {
-        give_back(sub, sub->out->prev->position, false);
+        give_back(sub, sub->out->prev->position, IPC__BACK_UNTAKEN);
     }
     ring_enter(sub);
 }
@@ -250,7 +259,7 @@ static void take_back(ipc__sub *sub, bool unsure)
     if (sub->hold->session->lane->exact) {
         recall(sub, sub->out_count);
     } else {
-        give_back(sub, 0, unsure);
+        give_back(sub, 0, unsure ? IPC__BACK_UNSURE : IPC__BACK_UNTAKEN);
     }
     withdraw(sub);
     ipc__notify(sub->hold, IPC__OP_REVOKE, 0, sub->position);
@@ -451,7 +460,7 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request)
     sub->recalling = sub->silent = false;
     if (first) {
         /* Deliveries that crossed the answer go back too: the client drops what comes before the REVOKE. */
-        give_back(sub, first, false);
+        give_back(sub, first, IPC__BACK_UNTAKEN);
         withdraw(sub);
         ipc__notify(sub->hold, IPC__OP_REVOKE, first, sub->position);
     }
@@ -491,12 +500,12 @@ void ipc__stream_discard(ipc__stream *stream)
         ipc__item *item = stream->ready;
         ready_remove(stream, item);
         stream->ready_count--;
-        stream->ops->keeps(stream, item);
+        stream->ops->keeps(stream, item, IPC__BACK_UNTAKEN);
     }
     while (stream->putters) {
         ipc__item *item = stream->putters->item;
         stream->putters->item = NULL;
-        stream->ops->keeps(stream, item);
+        stream->ops->keeps(stream, item, IPC__BACK_UNTAKEN);
         ipc__call_answer(stream->putters, IPC_ESHUTDOWN);
     }
 }
@@ -554,10 +563,7 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
     ring_leave(sub);
     DL_DELETE(stream->subs, sub);
     ipc__timer_clear(&core_of(stream)->timers, &sub->validity);
-    if (unsure && sub->out) {
-        ipc__item_strike(sub->out); /* it may have been taken, and be what the consumer died of */
-    }
-    give_back(sub, 0, unsure);
+    give_back(sub, 0, unsure ? IPC__BACK_SUSPECT : IPC__BACK_UNTAKEN);
     sub->stream = NULL;
     ipc__stream_pump(stream);
 }

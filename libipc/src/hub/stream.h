@@ -87,6 +87,14 @@ typedef struct ipc__source {
     struct ipc__source *prev, *next;
 } ipc__source;
 
+/* How an item comes back. */
+typedef enum ipc__back {
+    IPC__BACK_UNTAKEN,
+    IPC__BACK_UNSURE,     /* it may have been taken */
+    IPC__BACK_SUSPECT,    /* the same, and its consumer may have died of it */
+    IPC__BACK_UNFINISHED, /* it was taken */
+} ipc__back;
+
 typedef struct ipc__stream_ops {
     /* An item was taken: it is the callee's now. */
     void (*taken)(struct ipc__stream *stream, ipc__sub *sub, ipc__item *item);
@@ -94,7 +102,7 @@ typedef struct ipc__stream_ops {
     void (*accepted)(struct ipc__stream *stream, ipc__item *item);
     /* An item comes back, or has not been taken yet when the stream is discarded: whether it stays. If not, it is the
      * callee's now. May be NULL. */
-    bool (*keeps)(struct ipc__stream *stream, ipc__item *item);
+    bool (*keeps)(struct ipc__stream *stream, ipc__item *item, ipc__back how);
 } ipc__stream_ops;
 
 typedef struct ipc__stream {
@@ -157,7 +165,7 @@ void ipc__stream_admit(ipc__stream *stream);
 void ipc__stream_pump(ipc__stream *stream);
 
 /* Put an item back where its number belongs. */
-void ipc__stream_return(ipc__stream *stream, ipc__item *item);
+void ipc__stream_return(ipc__stream *stream, ipc__item *item, ipc__back how);
 
 /* How many a consumer could take now, and whether one more would fit. */
 uint64_t ipc__stream_size(const ipc__stream *stream);

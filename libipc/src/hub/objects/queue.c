@@ -151,7 +151,7 @@ static bool bury(struct queue *queue, ipc__item *item)
     return true;
 }
 
-static bool queue_keeps(ipc__stream *stream, ipc__item *item)
+static bool queue_keeps(ipc__stream *stream, ipc__item *item, ipc__back how)
 {
     struct queue *queue = queue_of_stream(stream);
     if (queue->base.deleting) {
@@ -162,7 +162,12 @@ static bool queue_keeps(ipc__stream *stream, ipc__item *item)
         count_down(queue);
         return false; /* whoever it was with is told that it is void, and only then of the end */
     }
-    if (!queue->max_deliveries || item->strikes < queue->max_deliveries || !bury(queue, item)) {
+    if (!queue->max_deliveries || how < IPC__BACK_SUSPECT) {
+        return true;
+    }
+    ipc__item_strike(item);
+    /* A suspicion alone does not bury: it may never have been taken. */
+    if (item->strikes < queue->max_deliveries + (how == IPC__BACK_SUSPECT) || !bury(queue, item)) {
         return true;
     }
     count_down(queue);
@@ -175,9 +180,7 @@ static void revoke(struct queue *queue, struct lease *lease)
 {
     ipc__item *item = lease->item;
     lease_free(queue, lease);
-    ipc__item_raise(item);
-    ipc__item_strike(item);
-    ipc__stream_return(&queue->stream, item);
+    ipc__stream_return(&queue->stream, item, IPC__BACK_UNFINISHED);
 }
 
 static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
@@ -199,8 +202,7 @@ static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
         if (lease) {
             ipc__slab_free(slabs, lease, sizeof *lease);
         }
-        ipc__item_raise(item);
-        ipc__stream_return(stream, item);
+        ipc__stream_return(stream, item, IPC__BACK_UNSURE);
         return;
     }
     ipc__lease_add(&lease->base, &queue->base, sub->hold->session);
