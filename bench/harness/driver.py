@@ -146,7 +146,7 @@ class Stage:
         if name.endswith(".lua"):
             interpreter = os.environ.get("LUA", "lua5.4")
         else:
-            interpreter = os.environ.get("PYTHON", sys.executable)
+            interpreter = os.environ.get("PYTHON") or sys.executable
         return self.start(interpreter, path, *args)
 
     def hub_pid(self):

@@ -124,6 +124,7 @@ static void on_credit(ipc_conn *conn, ipc__handle *handle, uint64_t count, uint6
 {
     handle->credits = (ipc__now() < handle->credits_until ? handle->credits : 0) + count;
     handle->credits_until = hub_now + conn->welcome.validity_us - conn->clock_offset;
+    handle->credits_half = handle->credits / 2;
 }
 
 static void on_uncredit(ipc_conn *conn, ipc__handle *handle)

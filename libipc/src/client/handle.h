@@ -65,6 +65,7 @@ struct ipc__handle {
     int ready_fd;      /* an eventfd for those who wait on descriptors; -1: nobody asked for it */
     uint64_t credits;
     uint64_t credits_until;
+    uint64_t credits_half; /* when so few are left, the puts go out: the hub can give more before none is left */
     ipc_err end;    /* nothing more will come, and why */
     ipc_err failed; /* an earlier put's error: sticky until it is returned */
     uint64_t fail_count;

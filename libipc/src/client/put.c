@@ -144,8 +144,15 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint6
     if (err) {
         return err;
     }
-    if (!handle->bounded || take_credit(handle)) {
+    if (!handle->bounded) {
         return put_pipelined(handle, value, block);
+    }
+    if (take_credit(handle)) {
+        err = put_pipelined(handle, value, block);
+        if (!err && handle->credits == handle->credits_half) {
+            ipc__conn_flush(handle->conn);
+        }
+        return err;
     }
     return put_asking(handle, value, block, deadline);
 }
