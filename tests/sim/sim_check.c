@@ -435,7 +435,7 @@ static void check_pins(sim_world *sim)
 /* A stream's timers that run: of its own, of consumers and of producers. */
 static size_t count_stream_timers(const ipc__stream *core)
 {
-    size_t count = ipc__timer_armed(&core->rebalance);
+    size_t count = (size_t)ipc__timer_armed(&core->rebalance) + ipc__timer_armed(&core->overdue);
     const ipc__sub *sub;
     const ipc__source *source;
     DL_FOREACH(core->subs, sub)

@@ -57,7 +57,7 @@ struct ipc__handle {
     unsigned forks;  /* the connection's, when the last one entered: those of a parent's threads are not here */
     bool closed;
     bool told_lost;    /* the loss of the session that it was opened in was returned once */
-    bool bounded;      /* puts need credits */
+    uint64_t bound;    /* of what it may hold: puts need credits; 0: none */
     bool shut;         /* nothing more can be put */
     bool drained;      /* shut, and the hub said that nothing is left; it is asked again before that is believed */
     bool signalled;    /* ready_fd is readable */
@@ -66,8 +66,8 @@ struct ipc__handle {
     uint64_t credits;
     uint64_t credits_until;
     uint64_t credits_half; /* when so few are left, the puts go out: the hub can give more before none is left */
-    ipc_err end;    /* nothing more will come, and why */
-    ipc_err failed; /* an earlier put's error: sticky until it is returned */
+    ipc_err end;           /* nothing more will come, and why */
+    ipc_err failed;        /* an earlier put's error: sticky until it is returned */
     uint64_t fail_count;
     uint64_t fail_first;
     char *fail_words;

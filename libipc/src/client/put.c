@@ -144,7 +144,7 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint6
     if (err) {
         return err;
     }
-    if (!handle->bounded) {
+    if (!handle->bound) {
         return put_pipelined(handle, value, block);
     }
     if (take_credit(handle)) {

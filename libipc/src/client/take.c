@@ -101,10 +101,15 @@ static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
     in->demand = wait_ms != 0;
 }
 
-static uint32_t window_of(const ipc__prefetch *in)
+static uint32_t window_of(const ipc__handle *handle)
 {
+    const ipc__prefetch *in = &handle->in;
     uint32_t by_bytes = WINDOW_BYTES / (in->mean + 1) + 2;
     uint32_t window = in->window ? in->window : 1;
+    /* Takes are told when half of it is used up: of a bounded object, producers wait for that. */
+    if (handle->bound && window > handle->bound / 2 + 1) {
+        window = (uint32_t)(handle->bound / 2 + 1);
+    }
     return window < by_bytes ? window : by_bytes;
 }
 
@@ -117,7 +122,7 @@ static void report(ipc__handle *handle, bool demand)
     }
     /* Who only waits on the descriptor is shown one item. */
     bool idle = handle->ready_fd >= 0 && !in->getters && ipc__now() > in->last_get + WANTS_US;
-    send_flow(handle, idle ? 1 : window_of(in), -1);
+    send_flow(handle, idle ? 1 : window_of(handle), -1);
 }
 
 void ipc__take_report(ipc__handle *handle)
@@ -241,7 +246,7 @@ static void adapt(ipc__prefetch *in, uint64_t waited, uint64_t now)
 static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
 {
     ipc__prefetch *in = &handle->in;
-    if ((in->taken - in->flowed) * 2 >= window_of(in)) {
+    if ((in->taken - in->flowed) * 2 >= window_of(handle)) {
         uint64_t now = ipc__now();
         adapt(in, now > arrived ? now - arrived : 0, now);
         report(handle, true);
@@ -384,6 +389,9 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
             err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
         } else {
+            if (handle->bound && in->taken != in->reported) {
+                report(handle, true); /* there may be room only by that */
+            }
             ask(handle);
             in->getters++;
             err = ipc__conn_wait(handle->conn, stirs, handle,

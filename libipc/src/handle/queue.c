@@ -130,7 +130,7 @@ static ipc_err read_reply(ipc_queue *queue, ipc__buf *reply)
     pthread_mutex_lock(&queue->base.conn->lock); /* the library's thread may hear of a shutdown meanwhile */
     queue->joinable = joinable;
     queue->base.shut = queue->base.shut || shut;
-    queue->base.bounded = queue->maxsize > 0;
+    queue->base.bound = queue->maxsize;
     pthread_mutex_unlock(&queue->base.conn->lock);
     return err ? ipc__fail(IPC_EPROTO, "the hub's answer to OPEN is not a queue's options") : IPC_OK;
 }

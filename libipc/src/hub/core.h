@@ -105,6 +105,7 @@ struct ipc__call {
     bool impatient;                   /* it waits for what was recalled, and for nothing else */
     void (*expired)(ipc__call *call); /* before it is answered at its timeout; or NULL */
     struct ipc__stream *stream;       /* for expired() */
+    struct ipc__source *source;       /* of a put; as long as hold is there */
     ipc__call **queue;                /* the list that it waits in */
     ipc__item *item;                  /* owned: what a put brings */
     ipc__call **slot;                 /* where else it is known, to be cleared with it; or NULL */

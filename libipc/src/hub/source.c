@@ -12,6 +12,7 @@ enum {
     FULL_RECALL_MS = 200, /* how long a put without patience waits for credits to come back; they do at once unless
                              somebody is stopped */
     STREAK_US = 5000,     /* puts closer than this are a sustained stream */
+    OVERDUE_US = 2000,    /* how long a put waits for room before others are asked for their credits */
     GRANT_MAX = 4096,     /* credits of one grant */
 };
 
@@ -76,6 +77,29 @@ static void credits_recall(ipc__stream *stream)
     }
 }
 
+/* Somebody has waited for room for a while, though credits are out: they are asked for. */
+static void credits_overdue(ipc__timer *timer, uint64_t now)
+{
+    ipc__stream *stream = (ipc__stream *)((char *)timer - offsetof(ipc__stream, overdue));
+    (void)now;
+    if (stream->putters) {
+        credits_recall(stream);
+    }
+}
+
+/* Who waits for room need not wait long for credits that nobody uses; while consumers make room, they are left alone. */
+static void credits_watch(ipc__stream *stream)
+{
+    ipc__core *core = core_of(stream);
+    bool waits = stream->putters && stream->credits;
+    if (!waits) {
+        ipc__timer_clear(&core->timers, &stream->overdue);
+    } else if (!ipc__timer_armed(&stream->overdue)) {
+        stream->overdue.fire = credits_overdue;
+        ipc__timer_set(&core->timers, &stream->overdue, core->now + OVERDUE_US);
+    }
+}
+
 /* Whether credits are out that will come back soon, if their owners run. */
 static bool credits_to_come(const ipc__stream *stream)
 {
@@ -99,31 +123,33 @@ static void put_late(ipc__call *call)
     }
 }
 
-/*
- * A sustained stream of puts gets credits: at most half of what is free, shared among those who have some, twice as
- * many as the last time. Nobody gets any while others wait for room.
- */
-static void credits_grant(ipc__source *source)
+/* How many a producer may have: at most half of what is free, shared among those who have some. */
+static uint64_t spare_credits(const ipc__source *source)
 {
-    ipc__stream *stream = source->stream;
-    ipc__core *core = core_of(stream);
-    bool stream_of_puts = core->now - source->last_put <= STREAK_US;
-    source->last_put = core->now;
-    if (!stream_of_puts) {
-        source->grant = 0;
-    }
-    if (!stream->maxsize || !stream_of_puts || stream->putters || source->recalling ||
-        source->credits > source->grant / 2) {
-        return;
+    const ipc__stream *stream = source->stream;
+    uint64_t used = held(stream);
+    /* Of little room nobody gets a part: a few credits each time would cost a message for every few puts. */
+    if (used + stream->maxsize / 4 > stream->maxsize) {
+        return 0;
     }
     uint64_t producers = 0;
-    ipc__source *other;
+    const ipc__source *other;
     DL_FOREACH(stream->sources, other)
     {
         producers += other->credits > 0 || other == source;
     }
-    uint64_t used = held(stream);
-    uint64_t spare = used < stream->maxsize ? (stream->maxsize - used) / (2 * producers) : 0;
+    return (stream->maxsize - used) / (2 * producers);
+}
+
+/* Credits for who puts steadily: twice as many as the last time. Nobody gets any while others wait for room. */
+static void credits_grant(ipc__source *source)
+{
+    ipc__stream *stream = source->stream;
+    ipc__core *core = core_of(stream);
+    if (stream->putters || source->recalling || source->credits > source->grant / 2) {
+        return;
+    }
+    uint64_t spare = spare_credits(source);
     uint64_t more = source->grant ? 2 * source->grant : 1;
     more = more < spare ? more : spare;
     more = more < GRANT_MAX ? more : GRANT_MAX;
@@ -133,6 +159,19 @@ static void credits_grant(ipc__source *source)
     source->grant = more;
     credits_set(source, source->credits + more);
     ipc__notify(source->hold, IPC__OP_CREDIT, more, 0);
+}
+
+/* A put came in at once: is it one of a stream of them? */
+static void credits_on_put(ipc__source *source)
+{
+    uint64_t now = core_of(source->stream)->now;
+    bool steady = now - source->last_put <= STREAK_US;
+    source->last_put = now;
+    if (steady) {
+        credits_grant(source);
+    } else {
+        source->grant = 0;
+    }
 }
 
 /* ---- putting ---- */
@@ -173,12 +212,13 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
     call->item = item;
     call->impatient = impatient;
     call->stream = stream;
+    call->source = source;
     call->expired = impatient ? put_late : NULL;
     if (pipelined) {
         own_item(stream, item);
     }
     source->last_put = core_of(stream)->now;
-    if (stream->credits) {
+    if (stream->credits && impatient) {
         credits_recall(stream);
     }
     return IPC_OK;
@@ -249,7 +289,7 @@ static ipc_err put_item(ipc__source *source, const ipc__request *request, int64_
         ipc__reply(source->hold->session, source->hold->id, request->seq, IPC_OK);
     }
     if (stream->maxsize) {
-        credits_grant(source);
+        credits_on_put(source);
     } else if (request->op == IPC__OP_PUT && !stream->putters) {
         put_run(source, request->envelope);
     }
@@ -308,8 +348,14 @@ void ipc__stream_admit(ipc__stream *stream)
         }
         ipc__stream_append(stream, call->item);
         call->item = NULL;
+        ipc__source *source = call->hold && call->seq ? call->source : NULL;
         ipc__call_answer(call, IPC_OK);
+        if (source && source->grant) { /* it had some, and used them up */
+            source->last_put = core_of(stream)->now;
+            credits_grant(source);
+        }
     }
+    credits_watch(stream);
     /* Nothing is left that could come back: who does not want to wait is told. */
     ipc__call *call;
     ipc__call *next;

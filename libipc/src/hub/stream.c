@@ -540,6 +540,7 @@ void ipc__stream_fini(ipc__stream *stream)
         ipc__call_answer(stream->putters, IPC_EDELETED);
     }
     ipc__timer_clear(&core_of(stream)->timers, &stream->rebalance);
+    ipc__timer_clear(&core_of(stream)->timers, &stream->overdue);
     ipc__stream_clear(stream);
 }
 

@@ -121,8 +121,9 @@ typedef struct ipc__stream {
     ipc__sub *subs;
     ipc__source *sources;
     ipc__timer rebalance;
-    uint64_t patience; /* us: how long somebody starves before others give back */
-    bool shut;         /* nothing more comes in */
+    ipc__timer overdue; /* puts wait for room while credits are out */
+    uint64_t patience;  /* us: how long somebody starves before others give back */
+    bool shut;          /* nothing more comes in */
 } ipc__stream;
 
 void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__stream_ops *ops, uint64_t maxsize);
