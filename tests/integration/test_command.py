@@ -105,6 +105,11 @@ def test_put_get__the_address_is_chosen(hub):
     assert hub.run("get", "q", "--address", other).stdout == "1\n"
 
 
+def test_put_get__an_empty_address_is_none(hub):
+    hub.put("q", 7, options=("-a", ""))
+    assert hub.rest("q") == [7]
+
+
 def test_put_get__values_of_the_command_line(hub):
     assert hub.run("put", "q", '{"a": 1}', "2", "--", "-3").returncode == 0
     assert hub.rest("q") == [{"a": 1}, 2, -3]

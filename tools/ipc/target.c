@@ -13,7 +13,8 @@
 
 const char *cli_address(const char *given)
 {
-    if (given) {
+    if (given &&
+        *given) { /* an empty one, as of a variable that is not set, is none: never a hub that ends with this command */
         return given;
     }
     const char *set = getenv("LIBIPC_ADDRESS");
