@@ -259,7 +259,9 @@ static void on_credit(const arrival *in)
 
 static void on_shut(const arrival *in)
 {
-    if (number(in) || number(in)) {
+    uint64_t first = number(in);
+    uint64_t second = number(in);
+    if (first || second) {
         sim_fail(in->peer->sim, "SHUT came with numbers that mean nothing");
     }
     in->handle->shut = true;

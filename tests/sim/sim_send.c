@@ -35,7 +35,7 @@ static void pack_name(sim_world *sim, msgpack_packer *packer, const char *name)
 {
     char copy[SIM_NAME_SIZE];
     size_t length = strlen(name);
-    memcpy(copy, name, length);
+    memcpy(copy, name, length + 1);
     char *odd = memchr(copy, SIM_NO_TEXT, length);
     if (odd && sim_percent(sim, 50)) {
         *odd = '\0';

@@ -234,9 +234,9 @@ void ipc__notify(ipc__hold *hold, ipc__op op, uint64_t first, uint64_t second);
 void ipc__notify_end(ipc__hold *hold, ipc_err code);
 
 /*
- * Wait: the call is put at the end of *queue. *call may be NULL. IPC_ENOMEM; IPC_ELIMIT the session has as many as it may.
+ * Wait: the call is put at the end of *queue. out may be NULL. IPC_ENOMEM; IPC_ELIMIT the session has as many as it may.
  */
-ipc_err ipc__call_wait(ipc__call **call, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
+ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
                        ipc_err late);
 
 /* Answer a waiting call, if somebody waits for the answer, and free it. */

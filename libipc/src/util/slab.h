@@ -26,7 +26,7 @@ typedef struct ipc__slabs {
 void *ipc__slab_alloc(ipc__slabs *slabs, size_t size);
 
 /* Give it back; size as it was asked for. */
-void ipc__slab_free(ipc__slabs *slabs, void *piece, size_t size);
+void ipc__slab_free(ipc__slabs *slabs, void *memory, size_t size);
 
 /* All pieces are gone with it. */
 void ipc__slabs_free(ipc__slabs *slabs);
