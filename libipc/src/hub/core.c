@@ -34,7 +34,7 @@ void ipc__core_fini(ipc__core *core)
 static char *copy_text(ipc__bytes text)
 {
     size_t length = text.length < IPC__NAME_MAX ? text.length : IPC__NAME_MAX;
-    return strndup((const char *)text.data, length ? ipc__utf8_span(text.data, length) : 0);
+    return length ? strndup((const char *)text.data, ipc__utf8_span(text.data, length)) : strdup("");
 }
 
 static void session_free(ipc__session *session)
