@@ -179,11 +179,6 @@ static void test_death__every_death_counts_an_attempt(void **state)
     user_leave(&me);
 }
 
-static ipc_err join_for_ever(void *queue)
-{
-    return ipc_queue_join(queue, IPC_FOREVER);
-}
-
 static void test_death__join_waits_for_what_came_back(void **state)
 {
     const place *where = *state;

@@ -37,34 +37,6 @@ static void kill_hub(place *where)
     CHECK(line && strncmp(line, "ready ", 6) == 0);
 }
 
-static ipc_err get_for_ever(void *queue)
-{
-    int64_t number;
-    return get_number(queue, IPC_FOREVER, &number);
-}
-
-static ipc_err put_for_ever(void *queue)
-{
-    return put_number(queue, 1, IPC_FOREVER);
-}
-
-static ipc_err join_for_ever(void *queue)
-{
-    return ipc_queue_join(queue, IPC_FOREVER);
-}
-
-static ipc_err recv_for_ever(void *pipe)
-{
-    ipc_msg *msg;
-    return ipc_pipe_recv(pipe, IPC_FOREVER, &msg);
-}
-
-static ipc_err poll_for_ever(void *pipe)
-{
-    bool ready;
-    return ipc_pipe_poll(pipe, IPC_FOREVER, &ready);
-}
-
 static void test_lost__whoever_waits_learns_it(void **state)
 {
     place *where = *state;

@@ -11,11 +11,6 @@
 
 #include <cmocka.h>
 
-static ipc_err join_for_ever(void *arg)
-{
-    return ipc_queue_join(arg, IPC_FOREVER);
-}
-
 static void finish_one(ipc_queue *queue)
 {
     ipc_msg *item = take(queue);

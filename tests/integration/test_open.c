@@ -171,22 +171,6 @@ static void test_open__a_named_one_stays_until_it_is_unlinked(void **state)
     ipc_conn_free(keep);
 }
 
-static ipc_err get_for_ever(void *arg)
-{
-    int64_t number;
-    return get_number(arg, IPC_FOREVER, &number);
-}
-
-static ipc_err put_for_ever(void *arg)
-{
-    return put_number(arg, 1, IPC_FOREVER);
-}
-
-static ipc_err join_for_ever(void *arg)
-{
-    return ipc_queue_join(arg, IPC_FOREVER);
-}
-
 static void test_open__unlink_ends_who_waits(void **state)
 {
     user getter = user_of(*state, "empty", false, 0);

@@ -42,11 +42,6 @@ static ipc_err recv_number(ipc_pipe *pipe, int64_t timeout_ms)
     return err;
 }
 
-static ipc_err recv_for_ever(void *arg)
-{
-    return recv_number(arg, IPC_FOREVER);
-}
-
 static bool polls(ipc_pipe *pipe, int64_t timeout_ms)
 {
     bool ready;
@@ -132,13 +127,6 @@ static void test_pipe__receiving_waits_as_long_as_it_is_told(void **state)
     CHECK_OK(send_number(my.b, 1));
     CHECK_OK(call_result(&receive, PROMPT_MS));
     pair_leave(&my);
-}
-
-static ipc_err poll_for_ever(void *arg)
-{
-    bool ready = false;
-    ipc_err err = ipc_pipe_poll(arg, IPC_FOREVER, &ready);
-    return err ? err : ready ? IPC_OK : IPC_EEMPTY;
 }
 
 static void test_pipe__poll_takes_nothing(void **state)

@@ -13,22 +13,6 @@
 
 #include <cmocka.h>
 
-static ipc_err get_for_ever(void *arg)
-{
-    ipc_msg *item;
-    return ipc_queue_get(arg, IPC_FOREVER, &item);
-}
-
-static ipc_err put_for_ever(void *arg)
-{
-    return put_number(arg, 7, IPC_FOREVER);
-}
-
-static ipc_err join_for_ever(void *arg)
-{
-    return ipc_queue_join(arg, IPC_FOREVER);
-}
-
 static void expect_no_more(ipc_queue *queue)
 {
     ipc_msg *item;

@@ -216,12 +216,6 @@ static double cpu_seconds(pid_t pid)
     return (double)(user_ticks + system_ticks) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static ipc_err get_for_ever(void *queue)
-{
-    int64_t number;
-    return get_number(queue, IPC_FOREVER, &number);
-}
-
 static void test_wait__idle_sessions_and_hubs_sleep(void **state)
 {
     enum { IDLE_MS = 1000 };

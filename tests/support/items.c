@@ -163,3 +163,34 @@ bool is_pattern(const ipc_msg *msg, size_t size, unsigned seed)
     }
     return true;
 }
+
+ipc_err get_for_ever(void *queue)
+{
+    int64_t number;
+    return get_number(queue, IPC_FOREVER, &number);
+}
+
+ipc_err put_for_ever(void *queue)
+{
+    return put_number(queue, 1, IPC_FOREVER);
+}
+
+ipc_err join_for_ever(void *queue)
+{
+    return ipc_queue_join(queue, IPC_FOREVER);
+}
+
+ipc_err recv_for_ever(void *pipe)
+{
+    ipc_msg *msg;
+    ipc_err err = ipc_pipe_recv(pipe, IPC_FOREVER, &msg);
+    ipc_msg_free(msg);
+    return err;
+}
+
+ipc_err poll_for_ever(void *pipe)
+{
+    bool ready = false;
+    ipc_err err = ipc_pipe_poll(pipe, IPC_FOREVER, &ready);
+    return !err && !ready ? IPC_EEMPTY : err;
+}

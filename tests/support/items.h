@@ -42,6 +42,13 @@ uint64_t unfinished_of(ipc_queue *queue);
 ipc_err send_number(ipc_pipe *pipe, int64_t number);
 void expect_received(ipc_pipe *pipe, int64_t number);
 
+/* Calls for call_start(): of a queue, or of a pipe, as long as it takes. What comes is dropped. */
+ipc_err get_for_ever(void *queue);
+ipc_err put_for_ever(void *queue); /* the number 1 */
+ipc_err join_for_ever(void *queue);
+ipc_err recv_for_ever(void *pipe);
+ipc_err poll_for_ever(void *pipe); /* IPC_EEMPTY: over, and nothing is there */
+
 /* Bytes of a size, different for every seed, packed; and whether a message is these. */
 ipc_msg *pattern(size_t size, unsigned seed);
 bool is_pattern(const ipc_msg *msg, size_t size, unsigned seed);
