@@ -109,6 +109,29 @@ int cli_other_option(int option, const command *self)
     return STATUS_USAGE;
 }
 
+int cli_look_options(int argc, char **argv, const command *self, const char **address, bool *json)
+{
+    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *address = NULL;
+    *json = false;
+    for (int option; (option = getopt_long(argc, argv, "a:jh", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'a':
+            *address = optarg;
+            break;
+        case 'j':
+            *json = true;
+            break;
+        default:
+            return cli_other_option(option, self);
+        }
+    }
+    return STATUS_GO_ON;
+}
+
 int cli_flush(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout)) {

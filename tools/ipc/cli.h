@@ -35,6 +35,9 @@ __attribute__((format(printf, 2, 3))) int cli_fail(ipc_err err, const char *form
 /* An option that getopt_long() returned and the subcommand does not know itself: help, or a mistake. */
 int cli_other_option(int option, const command *self);
 
+/* The options of a subcommand that only looks: --address, --json, --help. STATUS_GO_ON, or it is over with this status. */
+int cli_look_options(int argc, char **argv, const command *self, const char **address, bool *json);
+
 /* Did all that was printed get out? STATUS_OK, or STATUS_ERROR with a message. */
 int cli_flush(void);
 

@@ -5,7 +5,6 @@
 #include "cli.h"
 #include "report.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 static int info_one(ipc_conn *conn, const char *name, report_form form)
@@ -17,50 +16,22 @@ static int info_one(ipc_conn *conn, const char *name, report_form form)
     return status;
 }
 
-/* Each of them, whatever becomes of the others. The last failure's status. */
-static int info_all(ipc_conn *conn, char **names, int count, report_form form)
-{
-    int status = STATUS_OK;
-    for (int i = 0; i < count; i++) {
-        if (i > 0 && form == REPORT_TEXT) {
-            putchar('\n');
-        }
-        int one = info_one(conn, names[i], form);
-        status = one ? one : status;
-        if (one == STATUS_STOPPED) {
-            break;
-        }
-    }
-    return status;
-}
-
 static int info_run(int argc, char **argv)
 {
-    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    const char *address = NULL;
-    report_form form = REPORT_TEXT;
-    for (int option; (option = getopt_long(argc, argv, "a:jh", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'a':
-            address = optarg;
-            break;
-        case 'j':
-            form = REPORT_JSON;
-            break;
-        default:
-            return cli_other_option(option, &info_command);
-        }
+    const char *address;
+    bool json;
+    int status = cli_look_options(argc, argv, &info_command, &address, &json);
+    if (status != STATUS_GO_ON) {
+        return status;
     }
+    report_form form = json ? REPORT_JSON : REPORT_TEXT;
     if (optind == argc) {
         return cli_usage("on which object? \"ipc ls\" lists them");
     }
     ipc_conn *conn;
-    int status = cli_connect(&conn, address);
+    status = cli_connect(&conn, address);
     if (status == STATUS_GO_ON) {
-        status = info_all(conn, argv + optind, argc - optind, form);
+        status = report_each(info_one, conn, argv + optind, argc - optind, form);
         ipc_conn_free(conn);
     }
     return status;

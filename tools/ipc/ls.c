@@ -6,7 +6,6 @@
 #include "json.h"
 #include "table.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,29 +168,17 @@ static int list(ipc_conn *conn, bool json)
 
 static int ls_run(int argc, char **argv)
 {
-    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    const char *address = NULL;
-    bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "a:jh", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'a':
-            address = optarg;
-            break;
-        case 'j':
-            json = true;
-            break;
-        default:
-            return cli_other_option(option, &ls_command);
-        }
+    const char *address;
+    bool json;
+    int status = cli_look_options(argc, argv, &ls_command, &address, &json);
+    if (status != STATUS_GO_ON) {
+        return status;
     }
     if (optind < argc) {
         return cli_usage("\"%s\" is not expected: ls takes no names", argv[optind]);
     }
     ipc_conn *conn;
-    int status = cli_connect(&conn, address);
+    status = cli_connect(&conn, address);
     if (status == STATUS_GO_ON) {
         status = list(conn, json);
         ipc_conn_free(conn);

@@ -299,3 +299,19 @@ int report(const ipc_msg *map, report_form form, const char *first, const char *
     }
     return cli_flush();
 }
+
+int report_each(report_one one, ipc_conn *conn, char **names, int count, report_form form)
+{
+    int status = STATUS_OK;
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && form == REPORT_TEXT) {
+            putchar('\n');
+        }
+        int result = one(conn, names[i], form);
+        status = result ? result : status;
+        if (result == STATUS_STOPPED) {
+            break;
+        }
+    }
+    return status;
+}

@@ -5,12 +5,11 @@
 #include "cli.h"
 #include "report.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
-static int stat_one(const char *address, report_form form)
+/* A session of its own: conn is none. */
+static int stat_one(ipc_conn *conn, const char *address, report_form form)
 {
-    ipc_conn *conn;
     int status = cli_connect(&conn, address);
     if (status != STATUS_GO_ON) {
         return status;
@@ -24,50 +23,22 @@ static int stat_one(const char *address, report_form form)
     return status;
 }
 
-/* Each of them, whatever becomes of the others. The last failure's status. */
-static int stat_all(char **addresses, int count, report_form form)
-{
-    int status = STATUS_OK;
-    for (int i = 0; i < count; i++) {
-        if (i > 0 && form == REPORT_TEXT) {
-            putchar('\n');
-        }
-        int one = stat_one(addresses[i], form);
-        status = one ? one : status;
-        if (one == STATUS_STOPPED) {
-            break;
-        }
-    }
-    return status;
-}
-
 static int stat_run(int argc, char **argv)
 {
-    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    const char *address = NULL;
-    report_form form = REPORT_TEXT;
-    for (int option; (option = getopt_long(argc, argv, "a:jh", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'a':
-            address = optarg;
-            break;
-        case 'j':
-            form = REPORT_JSON;
-            break;
-        default:
-            return cli_other_option(option, &stat_command);
-        }
+    const char *address;
+    bool json;
+    int status = cli_look_options(argc, argv, &stat_command, &address, &json);
+    if (status != STATUS_GO_ON) {
+        return status;
     }
+    report_form form = json ? REPORT_JSON : REPORT_TEXT;
     if (optind == argc) {
-        return stat_one(cli_address(address), form);
+        return stat_one(NULL, cli_address(address), form);
     }
     if (address) {
         return cli_usage("addresses stand behind --address or by themselves, not both");
     }
-    return stat_all(argv + optind, argc - optind, form);
+    return report_each(stat_one, NULL, argv + optind, argc - optind, form);
 }
 
 const command stat_command = {
