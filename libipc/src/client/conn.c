@@ -393,7 +393,7 @@ static ipc_err ask(ipc_conn *conn, ipc__op op, const char *text, int64_t timeout
     if (!err) {
         msgpack_packer packer = ipc__op_begin(conn, op, 0, text ? 1 : 0);
         if (text) {
-            msgpack_pack_str_with_body(&packer, text, strlen(text));
+            ipc__pack_text(&packer, text);
         }
         uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
         err = op == IPC__OP_PING ? ipc__conn_ask(conn, pending, deadline) : ipc__conn_call(conn, pending, deadline);

@@ -101,8 +101,8 @@ static ipc_err greet(const ipc_conn *conn, int control, ipc__welcome *welcome, u
     msgpack_pack_array(&packer, 4);
     msgpack_pack_int(&packer, IPC__HELLO);
     msgpack_pack_int(&packer, IPC__PROTOCOL_VERSION);
-    msgpack_pack_str_with_body(&packer, conn->language, strlen(conn->language));
-    msgpack_pack_str_with_body(&packer, conn->program, strlen(conn->program));
+    ipc__pack_text(&packer, conn->language);
+    ipc__pack_text(&packer, conn->program);
     bool sent = !packet.failed && ipc__control_send(control, &packet, -1);
     ipc__buf_free(&packet);
     if (!sent) {
@@ -225,8 +225,8 @@ static ipc_err greet_remote(ipc_conn *conn, uint64_t deadline)
     uint64_t hello_at = ipc__now();
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_HELLO, 0, 3);
     msgpack_pack_int(&packer, IPC__PROTOCOL_VERSION);
-    msgpack_pack_str_with_body(&packer, conn->language, strlen(conn->language));
-    msgpack_pack_str_with_body(&packer, conn->program, strlen(conn->program));
+    ipc__pack_text(&packer, conn->language);
+    ipc__pack_text(&packer, conn->program);
     ipc__pending pending;
     err = ipc__conn_ask(conn, &pending, deadline);
     ipc_cursor at;

@@ -56,7 +56,7 @@ static uint32_t free_number(ipc_conn *conn)
 static void pack_where(msgpack_packer *packer, const ipc__where *where)
 {
     if (where->name) {
-        msgpack_pack_str_with_body(packer, where->name, strlen(where->name));
+        ipc__pack_text(packer, where->name);
     } else if (where->pin.length) {
         msgpack_pack_bin_with_body(packer, where->pin.data, where->pin.length);
     } else if (where->sibling) {
@@ -77,7 +77,7 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     handle->id = id;
     handle->generation = conn->generation;
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_OPEN, id, 4);
-    msgpack_pack_str_with_body(&packer, handle->type, strlen(handle->type));
+    ipc__pack_text(&packer, handle->type);
     msgpack_pack_int(&packer, mode);
     pack_where(&packer, where);
     ipc__buf_write(&conn->out.ops, (const char *)handle->open.data, handle->open.length);
@@ -320,10 +320,10 @@ static ipc_err pack_ticket(const ipc__handle *handle, const ipc__buf *pin, ipc_m
     msgpack_pack_array(&packer, TICKET_FIELDS);
     msgpack_pack_str_with_body(&packer, "libipc", 6);
     msgpack_pack_int(&packer, TICKET_VERSION);
-    msgpack_pack_str_with_body(&packer, address, strlen(address));
-    msgpack_pack_str_with_body(&packer, handle->type, strlen(handle->type));
+    ipc__pack_text(&packer, address);
+    ipc__pack_text(&packer, handle->type);
     if (handle->name) {
-        msgpack_pack_str_with_body(&packer, handle->name, strlen(handle->name));
+        ipc__pack_text(&packer, handle->name);
     } else {
         msgpack_pack_nil(&packer);
     }

@@ -4,6 +4,7 @@
  */
 #include "client/handle.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 #include <ipc/queue.h>
 #include <stdlib.h>
@@ -29,12 +30,6 @@ struct ipc_queue {
     struct lease *by_seq;
     uint64_t revoked; /* leases that a lost hub took with it: so many calls of task_done are late, and mean nothing */
 };
-
-/* Numbers that follow each other lie in buckets that do. */
-static unsigned hash_of(uint64_t seq)
-{
-    return (unsigned)(seq ^ seq >> 6 ^ seq >> 12 ^ seq >> 20);
-}
 
 static void lease_drop(ipc_queue *queue, struct lease *lease)
 {
@@ -79,15 +74,10 @@ static ipc_err check_options(const ipc_queue_options *given, ipc_queue_options *
     return IPC_OK;
 }
 
-static void pack_text(msgpack_packer *packer, const char *text)
-{
-    msgpack_pack_str_with_body(packer, text, strlen(text));
-}
-
 static void pack_number(msgpack_packer *packer, const char *key, uint64_t number)
 {
     if (number) {
-        pack_text(packer, key);
+        ipc__pack_text(packer, key);
         msgpack_pack_uint64(packer, number);
     }
 }
@@ -103,14 +93,14 @@ static void pack_options(ipc__buf *buf, const ipc_queue_options *options)
     int fields = 1 + (options->maxsize > 0) + (options->redeliver != IPC_REDELIVER_CRASH) +
                  (options->max_deliveries > 0) + (options->dead_letter != NULL);
     msgpack_pack_map(&packer, (size_t)fields);
-    pack_text(&packer, "joinable");
+    ipc__pack_text(&packer, "joinable");
     options->joinable ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
     pack_number(&packer, "maxsize", options->maxsize);
     pack_number(&packer, "redeliver", (uint64_t)options->redeliver);
     pack_number(&packer, "max_deliveries", options->max_deliveries);
     if (options->dead_letter) {
-        pack_text(&packer, "dead_letter");
-        pack_text(&packer, options->dead_letter);
+        ipc__pack_text(&packer, "dead_letter");
+        ipc__pack_text(&packer, options->dead_letter);
     }
 }
 
@@ -308,7 +298,7 @@ static void lease_add(ipc_queue *queue, ipc_msg *item)
     }
     *lease = (struct lease){
         .seq = item->seq, .position = item->position, .attempt = item->attempt, .thread = pthread_self()};
-    HASH_ADD_BYHASHVALUE(hh, queue->by_seq, seq, sizeof lease->seq, hash_of(item->seq), lease);
+    HASH_ADD_BYHASHVALUE(hh, queue->by_seq, seq, sizeof lease->seq, ipc__hash_of(item->seq), lease);
     if (!lease->hh.tbl) {
         free(lease);
         item->unleased = true;
@@ -392,7 +382,7 @@ static ipc_err settle_item(ipc_queue *queue, ipc__op op, const ipc_msg *item)
         return ipc__handle_leave(&queue->base, ipc__fail(IPC_EINVAL, "the item was not taken through this handle"));
     }
     struct lease *lease;
-    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, hash_of(item->seq), lease);
+    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, ipc__hash_of(item->seq), lease);
     /* Settled before, or taken in a session that is gone: then this touches nothing. */
     if (lease && item->generation == queue->base.generation && lease->attempt == item->attempt &&
         lease->position == item->position) {

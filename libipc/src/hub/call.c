@@ -44,7 +44,7 @@ static void pack_error(ipc__session *session, ipc__op op, uint32_t handle, uint6
     msgpack_packer packer = ipc__packer(scratch);
     ipc__write_op(&packer, op, handle, seq, 2);
     msgpack_pack_int(&packer, err);
-    msgpack_pack_str_with_body(&packer, words, strlen(words));
+    ipc__pack_text(&packer, words);
     send_scratch(session);
 }
 

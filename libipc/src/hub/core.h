@@ -266,8 +266,7 @@ bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool 
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
 
-/* A map's key; and a key with its value. */
-void ipc__pack_text(msgpack_packer *packer, const char *text);
+/* A map's key with its value. */
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);
 void ipc__pack_bool(msgpack_packer *packer, const char *key, bool value);
 

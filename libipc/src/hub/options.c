@@ -77,11 +77,6 @@ bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, boo
     return true;
 }
 
-void ipc__pack_text(msgpack_packer *packer, const char *text)
-{
-    msgpack_pack_str_with_body(packer, text, strlen(text));
-}
-
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value)
 {
     ipc__pack_text(packer, key);

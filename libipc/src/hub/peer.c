@@ -246,7 +246,7 @@ static void send_refusal(ipc__peer *peer, ipc_err err)
     msgpack_pack_int(&packer, IPC__REFUSED);
     msgpack_pack_int(&packer, err);
     const char *words = ipc_last_error();
-    msgpack_pack_str_with_body(&packer, words, strlen(words));
+    ipc__pack_text(&packer, words);
     if (!packet.failed) {
         ipc__control_send(peer->control, &packet, -1);
     }

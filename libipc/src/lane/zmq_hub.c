@@ -235,7 +235,7 @@ void ipc__zmq_hub_refuse(ipc__zmq_hub *hub, const ipc__zmq_id *id, uint64_t seq,
     msgpack_packer packer = ipc__packer(&out.ops);
     ipc__write_op(&packer, IPC__OP_REPLY, 0, seq, 2);
     msgpack_pack_int(&packer, err);
-    msgpack_pack_str_with_body(&packer, words, strlen(words));
+    ipc__pack_text(&packer, words);
     flush_to(hub, id, &out, 0, now);
     ipc__outbox_free(&out);
 }

@@ -58,4 +58,9 @@ static inline msgpack_packer ipc__packer(ipc__buf *buf)
     return packer;
 }
 
+static inline void ipc__pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
 #endif

@@ -20,7 +20,7 @@ void ipc__welcome_pack(const ipc__welcome *welcome, msgpack_packer *packer)
     msgpack_pack_uint64(packer, welcome->max_message);
     msgpack_pack_uint64(packer, welcome->validity_us);
     msgpack_pack_uint64(packer, welcome->silence_us);
-    msgpack_pack_str_with_body(packer, welcome->endpoint, strlen(welcome->endpoint));
+    ipc__pack_text(packer, welcome->endpoint);
 }
 
 bool ipc__welcome_read(ipc__welcome *welcome, ipc_cursor *cursor)

@@ -6,6 +6,7 @@
 #include "hub/stream.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 #include <ipc/queue.h>
 #include <stdlib.h>
@@ -66,12 +67,6 @@ static struct queue *queue_of_stream(ipc__stream *stream)
 }
 
 /* ---- leases ---- */
-
-/* Numbers that follow each other lie in buckets that do. */
-static unsigned hash_of(uint64_t seq)
-{
-    return (unsigned)(seq ^ seq >> 6 ^ seq >> 12 ^ seq >> 20);
-}
 
 static void lease_free(struct queue *queue, struct lease *lease)
 {
@@ -195,7 +190,7 @@ static void queue_taken(ipc__stream *stream, ipc__sub *sub, ipc__item *item)
     struct lease *lease = ipc__slab_alloc(slabs, sizeof *lease);
     if (lease) {
         *lease = (struct lease){.item = item};
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, hash_of(item->seq), lease);
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, queue->by_seq, &item->seq, sizeof item->seq, ipc__hash_of(item->seq), lease);
     }
     if (!lease || !lease->hh.tbl) {
         /* Without memory for a lease it is as if the consumer had given the item back. */
@@ -246,7 +241,7 @@ static void queue_lease_end(ipc__lease *base, ipc__end end, bool last)
 static struct lease *find_lease(struct queue *queue, uint64_t seq, uint64_t attempt)
 {
     struct lease *lease;
-    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &seq, sizeof seq, hash_of(seq), lease);
+    HASH_FIND_BYHASHVALUE(hh, queue->by_seq, &seq, sizeof seq, ipc__hash_of(seq), lease);
     return lease && lease->item->attempt == attempt ? lease : NULL;
 }
 
