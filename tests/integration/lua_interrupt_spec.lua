@@ -3,14 +3,9 @@
 -- Locks nothing.
 
 local ipc = require "libipc"
+local spec = require "spec"
 
-local PATIENCE = 10 -- seconds, for what must come
-
-local count = 0
-local function fresh(what)
-  count = count + 1
-  return ("lua-%s-%x-%d"):format(what, math.random(0) & 0xffffffff, count)
-end
+local PATIENCE, fresh = spec.PATIENCE, spec.fresh
 
 local hub_name = fresh "hub"
 local conn

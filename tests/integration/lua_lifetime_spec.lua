@@ -3,26 +3,15 @@
 -- Locks nothing.
 
 local ipc = require "libipc"
+local spec = require "spec"
 
-local PATIENCE = 10 -- seconds, for what must come
-
-local count = 0
-local function fresh(what)
-  count = count + 1
-  return ("lua-%s-%x-%d"):format(what, math.random(0) & 0xffffffff, count)
-end
+local PATIENCE, fresh, fails = spec.PATIENCE, spec.fresh, spec.fails
 
 local hub_name = fresh "hub"
 local conn
 
 setup(function() conn = assert(ipc.connect(hub_name)) end)
 teardown(function() conn:close() end)
-
-local function fails(code, value, found, detail)
-  assert.is_nil(value)
-  assert.equal(code, found)
-  assert.equal("string", type(detail))
-end
 
 -- Try until it says something, for as long as anybody may take.
 local function eventually(condition)

@@ -3,14 +3,9 @@
 -- Locks nothing.
 
 local ipc = require "libipc"
+local spec = require "spec"
 
-local PATIENCE = 10 -- seconds, for what must come
-
-local count = 0
-local function fresh(what)
-  count = count + 1
-  return ("lua-%s-%x-%d"):format(what, math.random(0) & 0xffffffff, count)
-end
+local PATIENCE, fresh, fails = spec.PATIENCE, spec.fresh, spec.fails
 
 local conn
 
@@ -19,13 +14,6 @@ teardown(function() conn:close() end)
 
 local function queue(options)
   return assert(conn:Queue(fresh "queue", options))
-end
-
-local function fails(code, value, found, detail, ...)
-  assert.is_nil(value)
-  assert.equal(code, found)
-  assert.equal("string", type(detail))
-  return ...
 end
 
 local function numbers(from, to)

@@ -3,25 +3,14 @@
 -- Locks nothing.
 
 local ipc = require "libipc"
+local spec = require "spec"
 
-local PATIENCE = 10 -- seconds, for what must come
-
-local count = 0
-local function fresh(what)
-  count = count + 1
-  return ("lua-%s-%x-%d"):format(what, math.random(0) & 0xffffffff, count)
-end
+local PATIENCE, fresh, fails = spec.PATIENCE, spec.fresh, spec.fails
 
 local conn
 
 setup(function() conn = assert(ipc.connect(fresh "hub")) end)
 teardown(function() conn:close() end)
-
-local function fails(code, value, found, detail)
-  assert.is_nil(value)
-  assert.equal(code, found)
-  assert.equal("string", type(detail))
-end
 
 describe("a pipe", function()
   it("goes both ways, in order", function()

@@ -3,10 +3,11 @@
 -- Locks nothing.
 
 local ipc = require "libipc"
+local spec = require "spec"
 
-local PATIENCE = 10 -- seconds, for what must come
+local PATIENCE = spec.PATIENCE
 
-local hub_name = ("lua-hub-%x"):format(math.random(0) & 0xffffffff)
+local hub_name = spec.fresh "hub"
 local conn, python
 
 setup(function()
