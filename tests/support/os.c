@@ -1,17 +1,21 @@
 /*
- * What the operating system knows of this process: its open descriptors and its threads.
- * Touches /proc/self alone. Any thread.
+ * What the operating system knows of processes: their open descriptors, threads and mappings.
+ * Touches /proc alone. Any thread.
  */
 #include "support/os.h"
 
 #include "support/check.h"
 
 #include <dirent.h>
+#include <stdio.h>
+#include <string.h>
 
 static unsigned entries(const char *path)
 {
     DIR *dir = opendir(path);
-    CHECK(dir);
+    if (!dir) {
+        return 0;
+    }
     unsigned count = 0;
     for (struct dirent *entry; (entry = readdir(dir));) {
         count += *entry->d_name != '.';
@@ -22,10 +26,38 @@ static unsigned entries(const char *path)
 
 unsigned open_fds(void)
 {
-    return entries("/proc/self/fd") - 1; /* that of looking */
+    unsigned count = entries("/proc/self/fd");
+    CHECK(count > 0);
+    return count - 1; /* that of looking */
 }
 
 unsigned running_threads(void)
 {
-    return entries("/proc/self/task");
+    unsigned count = entries("/proc/self/task");
+    CHECK(count > 0);
+    return count;
+}
+
+unsigned fds_of(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    return entries(path);
+}
+
+unsigned mappings_of(pid_t pid, const char *name)
+{
+    char path[64];
+    char line[512];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "re");
+    if (!maps) {
+        return 0;
+    }
+    unsigned count = 0;
+    while (fgets(line, sizeof line, maps)) {
+        count += strstr(line, name) != NULL;
+    }
+    fclose(maps);
+    return count;
 }
