@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static unsigned entries(const char *path)
 {
@@ -43,6 +44,24 @@ unsigned fds_of(pid_t pid)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     return entries(path);
+}
+
+unsigned fds_named(pid_t pid, const char *part)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *dir = opendir(path);
+    unsigned count = 0;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char target[512];
+        ssize_t length = readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = '\0';
+        count += strstr(target, part) != NULL;
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return count;
 }
 
 unsigned mappings_of(pid_t pid, const char *name)
