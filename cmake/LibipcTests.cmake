@@ -23,15 +23,52 @@ set(LIBIPC_TEST_PATHS
   "LUA_PATH=set:${lua_path}"
   "LUA_CPATH=set:${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.so\\;\\;")
 
-# libipc_add_test(NAME name LABELS label... TIMEOUT seconds COMMAND command...)
+# Over which lanes (docs/lanes.md) a test runs. Those of these folders run on each of them; of them, LIBIPC_ZMQ_TESTS speak
+# ZeroMQ themselves, so that they run on that lane alone; LIBIPC_LANELESS_TESTS reach no hub or choose lanes themselves, and
+# run once, like all others.
+set(LIBIPC_LANES shm zmq)
+set(LIBIPC_LANE_FOLDERS conformance fault integration)
+
+# libipc_lanes_of(NAME VARIABLE): the lanes of the test folder/name; none: it runs once, and says nothing of lanes.
+function(libipc_lanes_of name variable)
+  string(REGEX MATCH "^[^/]+" folder "${name}")
+  set(lanes ${LIBIPC_LANES})
+  if(NOT folder IN_LIST LIBIPC_LANE_FOLDERS OR name IN_LIST LIBIPC_LANELESS_TESTS)
+    set(lanes)
+  elseif(name IN_LIST LIBIPC_ZMQ_TESTS)
+    set(lanes zmq)
+  endif()
+  set(${variable} ${lanes} PARENT_SCOPE)
+endfunction()
+
+# libipc_add_test(NAME name LABELS label... [LANES lane...] [FAIL_ON regex] TIMEOUT seconds COMMAND command...)
+#
+# With LANES one test for each, name@lane, labelled with the lane, which LIBIPC_LANE tells it and all that it starts.
 function(libipc_add_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "LABELS;COMMAND")
-  add_test(NAME "${arg_NAME}" COMMAND isolate ${arg_COMMAND} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-  set_tests_properties("${arg_NAME}" PROPERTIES
-    LABELS "${arg_LABELS}"
-    TIMEOUT "${arg_TIMEOUT}"
-    ENVIRONMENT "${LIBIPC_TEST_ENVIRONMENT}"
-    ENVIRONMENT_MODIFICATION "${LIBIPC_TEST_PATHS}")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;FAIL_ON" "LABELS;LANES;COMMAND")
+  set(names "${arg_NAME}")
+  if(arg_LANES)
+    list(TRANSFORM arg_LANES PREPEND "${arg_NAME}@" OUTPUT_VARIABLE names)
+  endif()
+  foreach(name IN LISTS names)
+    string(REGEX MATCH "[^@]*$" lane "${name}")
+    if(arg_LANES)
+      set(labels ${arg_LABELS} "${lane}")
+      set(use "LIBIPC_LANE=set:${lane}")
+    else()
+      set(labels ${arg_LABELS})
+      set(use "LIBIPC_LANE=unset:")
+    endif()
+    add_test(NAME "${name}" COMMAND isolate ${arg_COMMAND} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties("${name}" PROPERTIES
+      LABELS "${labels}"
+      TIMEOUT "${arg_TIMEOUT}"
+      ENVIRONMENT "${LIBIPC_TEST_ENVIRONMENT}"
+      ENVIRONMENT_MODIFICATION "${LIBIPC_TEST_PATHS};${use}")
+    if(arg_FAIL_ON)
+      set_tests_properties("${name}" PROPERTIES FAIL_REGULAR_EXPRESSION "${arg_FAIL_ON}")
+    endif()
+  endforeach()
 endfunction()
 
 # libipc_add_c_tests(FOLDER LINK library... TIMEOUT seconds): every test_*.c of the folder is a program and a test of its
@@ -60,15 +97,18 @@ function(libipc_add_c_tests folder)
       target_link_options(${target} PRIVATE
         LINKER:--wrap=malloc LINKER:--wrap=calloc LINKER:--wrap=realloc LINKER:--wrap=free)
     endif()
-    libipc_add_test(NAME "${folder}/${name}" LABELS c ${folder} TIMEOUT ${arg_TIMEOUT} COMMAND $<TARGET_FILE:${target}>)
+    libipc_lanes_of("${folder}/${name}" lanes)
+    libipc_add_test(NAME "${folder}/${name}" LABELS c ${folder} LANES ${lanes} TIMEOUT ${arg_TIMEOUT}
+      COMMAND $<TARGET_FILE:${target}>)
   endforeach()
 endfunction()
 
 # libipc_add_memcheck(TEST [ARG...]): a C test, as folder/name, once more under valgrind; an error there, or a block that
-# nothing leads to any more, fails it. Its tests are those of the lane inproc, if it runs on several.
+# nothing leads to any more, fails it. Its tests are those with the hub inproc, if it has several.
 function(libipc_add_memcheck test)
   string(REPLACE "/" "_" target "${test}")
-  libipc_add_test(NAME "memcheck/${test}" LABELS c memcheck TIMEOUT 180
+  libipc_lanes_of("${test}" lanes)
+  libipc_add_test(NAME "memcheck/${test}" LABELS c memcheck LANES ${lanes} TIMEOUT 180
     COMMAND env "LIBIPC_TEST_ONLY=*inproc*"
       "${VALGRIND_EXECUTABLE}" -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect
       --errors-for-leak-kinds=definite,indirect $<TARGET_FILE:${target}> ${ARGN})
@@ -88,10 +128,8 @@ function(libipc_add_script_tests pattern language)
   file(GLOB_RECURSE scripts CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${pattern}")
   foreach(script IN LISTS scripts)
     string(REGEX MATCH "^[^/]+" folder "${script}")
-    libipc_add_test(NAME "${script}" LABELS ${language} ${folder} TIMEOUT ${arg_TIMEOUT}
-      COMMAND ${arg_COMMAND} "${CMAKE_CURRENT_SOURCE_DIR}/${script}")
-    if(arg_FAIL_ON)
-      set_tests_properties("${script}" PROPERTIES FAIL_REGULAR_EXPRESSION "${arg_FAIL_ON}")
-    endif()
+    libipc_lanes_of("${script}" lanes)
+    libipc_add_test(NAME "${script}" LABELS ${language} ${folder} LANES ${lanes} TIMEOUT ${arg_TIMEOUT}
+      FAIL_ON "${arg_FAIL_ON}" COMMAND ${arg_COMMAND} "${CMAKE_CURRENT_SOURCE_DIR}/${script}")
   endforeach()
 endfunction()

@@ -4,6 +4,8 @@
  */
 #include "interpreter.h"
 
+#include "support/process.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -185,7 +187,8 @@ static bool runs_over(const json_t *test, const char *transport)
     for (size_t i = 0; i < json_array_size(over); i++) {
         named = named || strcmp(json_string_value(json_array_get(over, i)), transport) == 0;
     }
-    return named && !json_object_get(test, "processes");
+    bool allowed = strcmp(transport, "tcp") != 0 || tcp_allowed();
+    return named && allowed && !json_object_get(test, "processes");
 }
 
 static size_t list_tests(const json_t *cases, struct CMUnitTest *tests, scene *scenes)

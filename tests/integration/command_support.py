@@ -13,6 +13,9 @@ import subprocess
 import time
 from pathlib import Path
 
+# Shared memory is this host's: where the run's sessions are to have nothing else, they do not go over TCP.
+TCP_ALLOWED = os.environ.get("LIBIPC_LANE") != "shm"
+
 PATIENCE = 30.0  # seconds that a condition may take on a loaded machine; what works takes milliseconds
 
 _numbers = itertools.count(1)

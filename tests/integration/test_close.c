@@ -262,9 +262,9 @@ static void test_close__a_connection_that_failed_leaves_nothing(void **state)
     unsigned threads = running_threads();
     for (int round = 0; round < 10; round++) {
         ipc_conn *conn;
-        CHECK_ERR(ipc_connect(&conn, "tcp://127.0.0.1:1",
-                              &(ipc_conn_options){sizeof(ipc_conn_options), .connect_timeout_ms = 50}),
-                  IPC_ENOHUB);
+        ipc_err err = ipc_connect(&conn, "tcp://127.0.0.1:1",
+                                  &(ipc_conn_options){sizeof(ipc_conn_options), .connect_timeout_ms = 50});
+        CHECK(tcp_allowed() ? err == IPC_ENOHUB : err != IPC_OK);
         CHECK_ERR(ipc_connect(&conn, "inproc://nobody", NULL), IPC_ENOHUB);
         CHECK_ERR(ipc_connect(&conn, "ipc:///nowhere/at/all", NULL), IPC_ENOHUB);
         CHECK_ERR(ipc_connect(&conn, "not an address", NULL), IPC_EADDRESS);
@@ -279,8 +279,8 @@ static void test_close__of_hubs_leaves_nothing(void **state)
     unsigned fds = open_fds();
     unsigned threads = running_threads();
     for (int round = 0; round < 10; round++) {
-        const char *addresses[] = {fresh_name("hub"), "tcp://127.0.0.1:*", "inproc://hub"};
-        for (int i = 0; i < 3; i++) {
+        const char *addresses[] = {fresh_name("hub"), "inproc://hub", "tcp://127.0.0.1:*"};
+        for (int i = 0; i < (tcp_allowed() ? 3 : 2); i++) {
             ipc_hub *hub;
             CHECK_OK(ipc_hub_start(&hub, addresses[i], NULL));
             ipc_conn *conn;

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_support import PATIENCE, Hub, Library, eventually, finish, lines, run_dir, unique, values
+from command_support import PATIENCE, TCP_ALLOWED, Hub, Library, eventually, finish, lines, run_dir, unique, values
 
 ITEMS = list(range(1, 8))
 JOINABLE = ("--joinable",)
@@ -367,7 +367,7 @@ def test_serve__stays_without_sessions_and_items(hub):
     assert child.wait(PATIENCE) == 0
 
 
-@pytest.mark.parametrize("scheme", ["ipc", "tcp"])
+@pytest.mark.parametrize("scheme", ["ipc", "tcp"] if TCP_ALLOWED else ["ipc"])
 def test_serve__addresses(tmp_path, scheme):
     hub = Hub(f"ipc://{run_dir().parent}/{unique('s')}" if scheme == "ipc" else "tcp://127.0.0.1:*")
     child, address = serve(hub)

@@ -74,7 +74,7 @@ def test_stat__text(hub):
         "7", f"{3 << 20} (3M)", "20", "11"]
     heads, row = (line.split() for line in done.stdout.partition("\n\n")[2].splitlines())
     assert heads == ["SESSION", "PID", "LANGUAGE", "PROGRAM", "LANE", "HANDLES", "WAITING"]
-    assert row[2:] == ["c", '"ipc', 'stat"', "zmq", "0", "0"]
+    assert row[2:] == ["c", '"ipc', 'stat"', os.environ.get("LIBIPC_LANE", "shm"), "0", "0"]
     starts = {len(line) - len(line.split(None, 1)[1]) for line in done.stdout.partition("\n\n")[0].splitlines()}
     assert len(starts) == 1, "the values stand below one another"
 

@@ -191,18 +191,15 @@ static void test_life__a_named_hub_stays_for_what_is_unread(void **state)
 
 static void test_life__an_embedded_hub_ends_as_it_was_told(void **state)
 {
-    lane lanes[] = {LANE_NAMED, LANE_TCP};
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
-        options.life = IPC_HUB_WHILE_NEEDED;
-        options.grace_ms = 100;
-        place *where = place_open(lanes[i], &options);
-        user me = user_of(where, "jobs", false, 0);
-        user_leave(&me);
-        CHECK(worker_hear(where->process) == NULL); /* it ends by itself */
-        place_close(where);
-    }
+    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
+    options.life = IPC_HUB_WHILE_NEEDED;
+    options.grace_ms = 100;
+    const place *asked = *state;
+    place *where = place_open(asked->which, &options);
+    user me = user_of(where, "jobs", false, 0);
+    user_leave(&me);
+    CHECK(worker_hear(where->process) == NULL); /* it ends by itself */
+    place_close(where);
 }
 
 /* ---- private hubs ---- */
@@ -335,7 +332,7 @@ int main(int argc, char **argv)
         ON_LANE(test_life__a_named_hub_is_nobodys_child, named),
         cmocka_unit_test(test_life__a_named_hub_ends_after_its_grace),
         cmocka_unit_test(test_life__a_named_hub_stays_for_what_is_unread),
-        cmocka_unit_test(test_life__an_embedded_hub_ends_as_it_was_told),
+        BETWEEN_PROCESSES(test_life__an_embedded_hub_ends_as_it_was_told),
         cmocka_unit_test(test_life__each_program_has_a_hub_of_its_own),
         cmocka_unit_test(test_life__a_private_hub_ends_with_a_killed_program),
         cmocka_unit_test(test_life__a_private_hub_stays_for_a_forked_child),

@@ -63,6 +63,11 @@ extern const lane lane_named, lane_tcp, lane_inproc, lane_brisk_tcp;
     {                                                                                                                  \
 #test " [" #which "]", (test), place_setup, place_teardown, (void *)(uintptr_t)&lane_##which                   \
     }
+/* A test that takes no place, and reaches hubs over TCP. */
+#define OVER_TCP(test)                                                                                                 \
+    {                                                                                                                  \
+#test " [tcp]", (test), NULL, NULL, NULL                                                                       \
+    }
 /* For tests of one process; for those of several; and for those where some of them die, or the hub does. */
 #define ON_EVERY_LANE(test) ON_LANE(test, named), ON_LANE(test, tcp), ON_LANE(test, inproc)
 #define BETWEEN_PROCESSES(test) ON_LANE(test, named), ON_LANE(test, tcp)

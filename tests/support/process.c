@@ -39,10 +39,17 @@ static worker *workers;
 
 /* ---- starting ---- */
 
+bool tcp_allowed(void)
+{
+    const char *lane = getenv("LIBIPC_LANE");
+    return !lane || strcmp(lane, "shm") != 0;
+}
+
 void worker_begin(int argc, char **argv, const worker_role *roles, size_t count)
 {
     if (argc < 3 || strcmp(argv[1], "--worker") != 0) {
         cmocka_set_test_filter(getenv("LIBIPC_TEST_ONLY"));
+        cmocka_set_skip_filter(tcp_allowed() ? NULL : "*tcp]");
         return;
     }
     check_in_child();

@@ -18,9 +18,13 @@ typedef struct worker_role {
 
 /*
  * To be called first in main: where the program was started as a worker, runs the role and exits. Of the tests, those
- * alone are run whose names match $LIBIPC_TEST_ONLY (with * and ?), if it is set.
+ * alone are run whose names match $LIBIPC_TEST_ONLY (with * and ?), if it is set, and those over TCP, whose names end in
+ * "tcp]", only where tcp_allowed().
  */
 void worker_begin(int argc, char **argv, const worker_role *roles, size_t count);
+
+/* Whether this run's sessions may go over TCP: not where $LIBIPC_LANE wants shared memory and nothing else. */
+bool tcp_allowed(void);
 
 typedef struct worker worker;
 
