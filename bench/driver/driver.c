@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ bench_options bench_parse(int argc, char **argv)
         {"maxsize", required_argument, NULL, 'm'}, {"gap-us", required_argument, NULL, 'g'},
         {"joinable", no_argument, NULL, 'j'},      {NULL, 0, NULL, 0},
     };
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left running when bench/run is killed */
     bench_options options = {.over = "queue", .address = "bench", .name = "bench", .count = 100000, .size = 64};
     int option;
     int at;

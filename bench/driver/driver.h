@@ -16,7 +16,7 @@
 typedef struct bench_options {
     const char *role;    /* the program's first argument */
     const char *over;    /* which transport */
-    const char *address; /* a hub's for ours, an endpoint for ZeroMQ's */
+    const char *address; /* a hub's for ours, an endpoint for ZeroMQ's, a path for others */
     const char *second;  /* forwarders: where to */
     const char *name;    /* of the object */
     uint64_t count;      /* messages */
