@@ -59,10 +59,11 @@ static int connect_to(const struct sockaddr_un *address)
 static void *unix_open(const bench_options *options, bench_side which)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(options->address) >= sizeof address.sun_path) {
+    size_t length = strlen(options->address);
+    if (length >= sizeof address.sun_path) {
         bench_fail("too long for a socket's path: %s", options->address);
     }
-    strcpy(address.sun_path, options->address);
+    memcpy(address.sun_path, options->address, length);
     unix_side *side = bench_alloc(sizeof *side);
     side->size = options->size;
     side->payload = bench_alloc(options->size);
