@@ -47,18 +47,12 @@ def shares(count, processes):
     return [count // processes + (number < count % processes) for number in range(processes)]
 
 
-def produce(queue, value, count, started, result):
-    signal.alarm(LIMIT_S)
-    started.wait()
-    begun = time.monotonic()
+def put(queue, value, count):
     for _ in range(count):
         queue.put(value)
-    result.put(begun)
 
 
-def consume(queue, value, count, joinable, started, result):
-    signal.alarm(LIMIT_S)
-    started.wait()
+def get(queue, value, count, joinable):
     got = value
     for _ in range(count):
         got = queue.get()
@@ -66,6 +60,23 @@ def consume(queue, value, count, joinable, started, result):
             queue.task_done()
     if got != value:
         sys.exit(f"{got!r:.100} came, and {value!r:.100} was put")
+
+
+def produce(queue, value, count, options, started, result):
+    """Before the clock starts there is one message for each consumer: everything is connected when they are through."""
+    signal.alarm(LIMIT_S)
+    put(queue, value, options.consumers)
+    started.wait()
+    begun = time.monotonic()
+    put(queue, value, count)
+    result.put(begun)
+
+
+def consume(queue, value, count, options, started, result):
+    signal.alarm(LIMIT_S)
+    get(queue, value, options.producers, options.joinable)
+    started.wait()
+    get(queue, value, count, options.joinable)
     result.put(time.monotonic())
 
 
@@ -77,10 +88,10 @@ def main():
     started = multiprocessing.Barrier(options.producers + options.consumers + 1)
     begins, ends = multiprocessing.SimpleQueue(), multiprocessing.SimpleQueue()
     processes = [
-        multiprocessing.Process(target=consume, args=(queue, value, count, options.joinable, started, ends))
+        multiprocessing.Process(target=consume, args=(queue, value, count, options, started, ends))
         for count in shares(options.count, options.consumers)
     ] + [
-        multiprocessing.Process(target=produce, args=(queue, value, count, started, begins))
+        multiprocessing.Process(target=produce, args=(queue, value, count, options, started, begins))
         for count in shares(options.count, options.producers)
     ]
     for process in processes:

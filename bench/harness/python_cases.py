@@ -46,7 +46,7 @@ def _pipes():
 def _grid():
     for producers in GRID:
         for consumers in GRID:
-            yield _queue(f"grid, 64 B, {producers} to {consumers}", 16_000, True,
+            yield _queue(f"grid, 64 B, {producers} to {consumers}", 32_000, True,
                          Cell("queue, 64 B", producers, consumers), producers=producers, consumers=consumers)
 
 
