@@ -24,6 +24,7 @@ typedef struct bench_options {
     uint64_t maxsize;    /* of the queue; 0: none */
     uint64_t gap_us;     /* pause before each message */
     bool joinable;       /* a joinable queue: the consumer finishes each item */
+    bool borrow;         /* the consumer reads values where they lie */
 } bench_options;
 
 /* Read the command line. A wrong one ends the program. */

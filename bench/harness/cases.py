@@ -24,6 +24,8 @@ def _queues():
         if size == 1 << 20:
             peers.append(Peer("ZeroMQ with a forwarder", _direct("pushpull", count, size, forwarder=True)))
         yield Case(f"queue, {words}", "C", RATE_CPU, _queue(count, size), tuple(peers))
+    yield Case("queue, 1 MiB, borrowed", "C", RATE_CPU, _queue(1000, 1 << 20, borrow=True),
+               (Peer("ZeroMQ PUSH/PULL", _direct("pushpull", 1000, 1 << 20)),))
     yield Case("queue, 64 B, maxsize 1000", "C", RATE_CPU, _queue(500_000, 64, maxsize=1000))
     yield Case("joinable queue, 64 B, done", "C", RATE_CPU, _queue(500_000, 64, joinable=True))
 
