@@ -1,7 +1,7 @@
 /*
- * What a hub costs. "items": put that many into a queue; "sessions": open that many connections, each with a handle on
- * one queue; "start": the time to start a hub and to open the first queue. Before and after items or sessions it stops,
- * so that bench/run can look at the hub's memory.
+ * What a hub costs. "items": put that many into a queue; "sessions": open that many connections, each of which puts to
+ * one queue and gets from it once; "start": the time to start a hub and to open the first queue. Before and after items
+ * or sessions it stops, so that bench/run can look at the memory.
  * Touches libipc. One thread of its own.
  */
 #include "driver/driver.h"
@@ -21,6 +21,16 @@ static ipc_conn *connect_to(const char *address)
     ipc_conn *conn;
     bench_check(ipc_connect(&conn, address, NULL), "ipc_connect");
     return conn;
+}
+
+static void put_and_get(ipc_queue *queue)
+{
+    ipc_msg *msg;
+    bench_check(ipc_pack(&msg, "i", (int64_t)1), "ipc_pack");
+    bench_check(ipc_queue_put(queue, msg, IPC_FOREVER), "ipc_queue_put");
+    ipc_msg_free(msg);
+    bench_check(ipc_queue_get(queue, IPC_FOREVER, &msg), "ipc_queue_get");
+    ipc_msg_free(msg);
 }
 
 static void items(const bench_options *options)
@@ -52,6 +62,7 @@ static void sessions(const bench_options *options)
     for (uint64_t i = 0; i < options->count; i++) {
         conns[i] = connect_to(options->address);
         queues[i] = open_queue(conns[i], options->name);
+        put_and_get(queues[i]);
     }
     bench_ready();
     for (uint64_t i = 0; i < options->count; i++) {

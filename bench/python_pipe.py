@@ -1,14 +1,17 @@
 """Latency from Python: round trips through a pipe of libipc's or of multiprocessing's, to a forked child.
 
 Touches standard input and output: "ready", a line to go, and percentiles in microseconds. One thread in each process.
+Nothing outlives its time limit.
 """
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import time
 
 WARM_UP = 20
+LIMIT_S = 150
 MESSAGE = b"x" * 64
 
 
@@ -29,6 +32,7 @@ def make_pipe(options):
 
 
 def pong(end, count):
+    signal.alarm(LIMIT_S)
     for _ in range(count):
         end.send(end.recv())
 
@@ -42,6 +46,7 @@ def round_trip(end):
 
 def main():
     options = parse()
+    signal.alarm(LIMIT_S)
     end, other = make_pipe(options)
     child = multiprocessing.Process(target=pong, args=(other, WARM_UP + options.count))
     child.start()

@@ -1,12 +1,11 @@
 /*
- * Throughput: one producer process and one consumer process, one value a call. "produce", "consume", and "forward", a
- * bare PULL to PUSH in between, for the comparison with a hub.
+ * Throughput: one producer process and one consumer process, one value a call. "produce", "consume", and "forward",
+ * which moves messages and does nothing else, for the comparison with a hub.
  * Touches a transport. One thread.
  */
 #include "driver/transport.h"
 
 #include <string.h>
-#include <zmq.h>
 
 /* Each payload begins with its number, so that a lost or doubled one is seen. */
 static void produce(const bench_options *options, const bench_transport *transport)
@@ -45,22 +44,12 @@ static void consume(const bench_options *options, const bench_transport *transpo
     bench_cpu();
 }
 
-/* The producer has bound its end; the consumer connects to ours. */
-static void forward(const bench_options *options)
+static void forward(const bench_options *options, const bench_transport *transport)
 {
-    void *context = zmq_ctx_new();
-    void *from = bench_zmq_socket(context, ZMQ_PULL, options->address, false);
-    void *to = bench_zmq_socket(context, ZMQ_PUSH, options->second, true);
-    for (uint64_t i = 0; i <= options->count; i++) {
-        zmq_msg_t message;
-        zmq_msg_init(&message);
-        if (zmq_msg_recv(&message, from, 0) < 0 || zmq_msg_send(&message, to, 0) < 0) {
-            bench_fail("cannot forward: %s", zmq_strerror(zmq_errno()));
-        }
+    if (!transport->forward) {
+        bench_fail("%s has no forwarder", transport->name);
     }
-    zmq_close(from);
-    zmq_close(to);
-    zmq_ctx_term(context);
+    transport->forward(options);
     bench_cpu();
 }
 
@@ -75,7 +64,7 @@ int main(int argc, char **argv)
     } else if (strcmp(options.role, "consume") == 0) {
         consume(&options, bench_transport_of(&options));
     } else if (strcmp(options.role, "forward") == 0 && options.second) {
-        forward(&options);
+        forward(&options, bench_transport_of(&options));
     } else {
         bench_fail("produce, consume, or forward with --second");
     }

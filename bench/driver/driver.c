@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,12 +55,19 @@ static uint64_t number(const char *name, const char *text)
 bench_options bench_parse(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"over", required_argument, NULL, 'o'},    {"address", required_argument, NULL, 'a'},
-        {"second", required_argument, NULL, 'b'},  {"name", required_argument, NULL, 'n'},
-        {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 's'},
-        {"maxsize", required_argument, NULL, 'm'}, {"gap-us", required_argument, NULL, 'g'},
-        {"joinable", no_argument, NULL, 'j'},      {NULL, 0, NULL, 0},
+        {"over", required_argument, NULL, 'o'},
+        {"address", required_argument, NULL, 'a'},
+        {"second", required_argument, NULL, 'b'},
+        {"name", required_argument, NULL, 'n'},
+        {"count", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},
+        {"maxsize", required_argument, NULL, 'm'},
+        {"gap-us", required_argument, NULL, 'g'},
+        {"joinable", no_argument, NULL, 'j'},
+        {"borrow", no_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0},
     };
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left running when bench/run is killed */
     bench_options options = {.over = "queue", .address = "bench", .name = "bench", .count = 100000, .size = 64};
     int option;
     int at;
@@ -91,6 +99,9 @@ bench_options bench_parse(int argc, char **argv)
             break;
         case 'j':
             options.joinable = true;
+            break;
+        case 'w':
+            options.borrow = true;
             break;
         default:
             exit(2);

@@ -16,7 +16,7 @@
 typedef struct bench_options {
     const char *role;    /* the program's first argument */
     const char *over;    /* which transport */
-    const char *address; /* a hub's for ours, an endpoint for ZeroMQ's */
+    const char *address; /* a hub's for ours, an endpoint for ZeroMQ's, a path for others */
     const char *second;  /* forwarders: where to */
     const char *name;    /* of the object */
     uint64_t count;      /* messages */
@@ -24,6 +24,7 @@ typedef struct bench_options {
     uint64_t maxsize;    /* of the queue; 0: none */
     uint64_t gap_us;     /* pause before each message */
     bool joinable;       /* a joinable queue: the consumer finishes each item */
+    bool borrow;         /* the consumer reads values where they lie */
 } bench_options;
 
 /* Read the command line. A wrong one ends the program. */

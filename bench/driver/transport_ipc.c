@@ -19,6 +19,7 @@ typedef struct ipc_side {
     size_t head;
     size_t size;
     bool finishes; /* each item that it receives */
+    bool borrows;  /* it, instead of a copy */
 } ipc_side;
 
 /* The head of a msgpack bin: the payload is put behind it again and again. */
@@ -47,6 +48,7 @@ static ipc_side *side_new(const bench_options *options)
     ipc_side *side = bench_alloc(sizeof *side);
     side->size = options->size;
     side->finishes = options->joinable;
+    side->borrows = options->borrow;
     side->packed = bench_alloc(HEAD_MAX + options->size);
     side->head = write_head(side->packed, options->size);
     bench_check(ipc_connect(&side->conn, options->address, NULL), "ipc_connect");
@@ -115,7 +117,11 @@ static const void *queue_receive(void *self)
 {
     ipc_side *side = self;
     ipc_msg *msg;
-    bench_check(ipc_queue_get(side->from, IPC_FOREVER, &msg), "ipc_queue_get");
+    if (side->borrows) {
+        bench_check(ipc_queue_get_borrowed(side->from, IPC_FOREVER, &msg), "ipc_queue_get_borrowed");
+    } else {
+        bench_check(ipc_queue_get(side->from, IPC_FOREVER, &msg), "ipc_queue_get");
+    }
     if (side->finishes) {
         bench_check(ipc_queue_done(side->from, msg), "ipc_queue_done");
     }

@@ -17,7 +17,7 @@ typedef struct zmq_side {
     size_t size;
 } zmq_side;
 
-void *bench_zmq_socket(void *context, int type, const char *endpoint, bool binds)
+static void *open_socket(void *context, int type, const char *endpoint, bool binds)
 {
     int mark = HIGH_WATER_MARK;
     void *socket = zmq_socket(context, type);
@@ -36,7 +36,7 @@ static zmq_side *side_open(const bench_options *options, int type, bool binds)
     side->payload = bench_alloc(options->size);
     side->buffer = bench_alloc(options->size);
     side->context = zmq_ctx_new();
-    side->socket = bench_zmq_socket(side->context, type, options->address, binds);
+    side->socket = open_socket(side->context, type, options->address, binds);
     return side;
 }
 
@@ -83,6 +83,24 @@ static void side_close(void *self)
     free(side);
 }
 
+/* The producer has bound its end; the consumer connects to ours. */
+static void pushpull_forward(const bench_options *options)
+{
+    void *context = zmq_ctx_new();
+    void *from = open_socket(context, ZMQ_PULL, options->address, false);
+    void *to = open_socket(context, ZMQ_PUSH, options->second, true);
+    for (uint64_t i = 0; i <= options->count; i++) {
+        zmq_msg_t message;
+        zmq_msg_init(&message);
+        if (zmq_msg_recv(&message, from, 0) < 0 || zmq_msg_send(&message, to, 0) < 0) {
+            bench_fail("cannot forward: %s", zmq_strerror(zmq_errno()));
+        }
+    }
+    zmq_close(from);
+    zmq_close(to);
+    zmq_ctx_term(context);
+}
+
 const bench_transport bench_pushpull = {
     .name = "pushpull",
     .open = pushpull_open,
@@ -90,6 +108,7 @@ const bench_transport bench_pushpull = {
     .send = side_send,
     .receive = side_receive,
     .close = side_close,
+    .forward = pushpull_forward,
 };
 
 const bench_transport bench_pair = {

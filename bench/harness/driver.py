@@ -21,6 +21,11 @@ class Failed(Exception):
     """A driver said that it cannot, or said nothing in time."""
 
 
+def python():
+    """The interpreter of the scripts."""
+    return os.environ.get("PYTHON") or sys.executable
+
+
 class Driver:
     """A process that says "ready", waits for a line, and writes its numbers, "NAME VALUE" a line."""
 
@@ -30,7 +35,8 @@ class Driver:
         self.errors = tempfile.TemporaryFile()
         try:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=stage.env
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=stage.env,
+                start_new_session=True,
             )
         except OSError as error:
             raise Failed(f"cannot run {command[0]}: {error.strerror}") from error
@@ -54,8 +60,7 @@ class Driver:
         try:
             self.process.wait(1)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self._kill()
         self.errors.seek(0)
         reason = self.errors.read().decode(errors="replace").strip().splitlines()
         raise Failed(f"{self.what}: {reason[-1] if reason else f'ended with status {self.process.returncode}'}")
@@ -91,27 +96,38 @@ class Driver:
             self._fail()
         return numbers
 
+    def _kill(self):
+        """It, and what it has forked."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait()
+
     def end(self):
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self._kill()
         self.process.stdin.close()
         self.errors.close()
 
 
 class Stage:
-    """Where one run takes place: a run directory of its own, so a hub of its own, and a time by which it is over."""
+    """Where one run takes place: a run directory of its own, so a hub of its own, and a time by which it is over.
+
+    lane: that of our sessions. cpus: where those run who are pinned; the one who asks, the one who answers, the hub.
+    """
 
     HUB = "bench"
 
-    def __init__(self, build, timeout):
+    def __init__(self, build, timeout, lane=None, cpus=None):
         self.build = build
         self.timeout = timeout
+        self.lane = lane
+        self.cpus = cpus
 
     def __enter__(self):
         self.deadline = time.monotonic() + self.timeout
         self.directory = tempfile.mkdtemp(prefix="libipc-bench-", dir="/tmp")
         self.env = dict(os.environ, XDG_RUNTIME_DIR=self.directory, LIBIPC_ADDRESS=self.HUB)
+        if self.lane:
+            self.env["LIBIPC_LANE"] = self.lane
         self.drivers = []
         return self
 
@@ -127,9 +143,12 @@ class Stage:
     def time_left(self):
         return max(self.deadline - time.monotonic(), 0.01)
 
-    def endpoint(self, name):
-        """Of a ZeroMQ socket."""
-        return f"ipc://{self.directory}/{name}"
+    def address(self, over, name):
+        """Of one end of a transport: the hub's for ours, an endpoint for ZeroMQ's, a path for others."""
+        if over in ("queue", "pipe"):
+            return self.HUB
+        path = f"{self.directory}/{name}"
+        return f"ipc://{path}" if over in ("pushpull", "pair") else path
 
     def start(self, *command):
         driver = Driver(self, [str(word) for word in command])
@@ -143,10 +162,7 @@ class Stage:
     def script(self, name, *args):
         """Start one of the scripts."""
         path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
-        if name.endswith(".lua"):
-            interpreter = os.environ.get("LUA", "lua5.4")
-        else:
-            interpreter = os.environ.get("PYTHON") or sys.executable
+        interpreter = os.environ.get("LUA", "lua5.4") if name.endswith(".lua") else python()
         return self.start(interpreter, path, *args)
 
     def hub_pid(self):
@@ -158,20 +174,6 @@ class Stage:
         except FileNotFoundError:
             return None
         return pid if kind != fcntl.F_UNLCK else None
-
-    def hub_memory(self):
-        """The hub's own memory in bytes."""
-        with open(f"/proc/{self.hub_pid()}/status", encoding="ascii", errors="replace") as status:
-            fields = dict(line.split(":", 1) for line in status)
-        return int(fields["RssAnon"].split()[0]) * 1024
-
-    def cpu_time(self, pid):
-        """What all threads of a process that goes on have computed, in microseconds; 0 for None."""
-        total = 0
-        for thread in os.listdir(f"/proc/{pid}/task") if pid else ():
-            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
-                total += int(schedstat.read().split()[0])
-        return total / 1000
 
     def _wait_gone(self, hub):
         until = time.monotonic() + 10

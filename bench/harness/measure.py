@@ -1,4 +1,4 @@
-"""Measuring: runs of ours and theirs in turn, medians of the pairwise ratios.
+"""Measuring: runs of ours, on each lane, and of theirs in turn; medians of the pairwise ratios.
 
 Touches stages. Runs are one at a time: a machine that is shared by two measures neither.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from . import driver
+from .case import Cell
 
 
 @dataclass(frozen=True)
@@ -16,39 +17,89 @@ class Row:
 
     name: str
     language: str
+    lane: str
     ours: float
     theirs: Optional[float]
     peer: Optional[str]
     unit: str
     ratio: Optional[float]
+    cell: Optional[Cell] = None
 
 
-def _run(function, build, timeout, share):
-    with driver.Stage(build, timeout) as stage:
-        return function(stage, share)
+@dataclass(frozen=True)
+class Conditions:
+    """Under which everything is measured."""
+
+    build: str
+    lanes: tuple
+    cpus: tuple  # of those who are pinned: the one who asks, the one who answers, the hub
+    rounds: int
+    timeout: float
+    share: float  # of a full run
 
 
-def measure(case, build, rounds, timeout, share, progress):
-    """The case's rows. What fails raises driver.Failed, with the case's name."""
-    ours, theirs = [], []
-    for number in range(rounds):
+class _Series:
+    """The runs of one side. One that fails is the last."""
+
+    def __init__(self, who, run, lane):
+        self.who = who
+        self.run = run
+        self.lane = lane
+        self.numbers = []
+        self.failure = None
+
+    def go(self, conditions):
+        if self.failure:
+            return
+        try:
+            with driver.Stage(conditions.build, conditions.timeout, self.lane, conditions.cpus) as stage:
+                self.numbers.append(self.run(stage, conditions.share))
+        except driver.Failed as reason:
+            self.failure = f"{self.who}: {reason}"
+
+    def values(self, key):
+        return [numbers[key] for numbers in self.numbers]
+
+
+def measure(case, conditions, progress):
+    """The case's rows, and what failed. Peers run once for all lanes, but for those who have one themselves."""
+    ours = {lane: _Series(lane, case.ours, lane) for lane in conditions.lanes}
+    theirs = {}
+    for peer in case.peers:
+        shared = None if peer.laned else _Series(peer.name, peer.run, None)
+        for lane in conditions.lanes:
+            theirs[peer.name, lane] = shared or _Series(f"{peer.name}, {lane}", peer.run, lane)
+    everybody = list(dict.fromkeys([*ours.values(), *theirs.values()]))
+    for number in range(conditions.rounds):
         progress(number + 1)
-        ours.append(_run(case.ours, build, timeout, share))
-        if case.theirs:
-            theirs.append(_run(case.theirs, build, timeout, share))
-    return [_row(case, metric, ours, theirs) for metric in case.metrics]
+        for series in everybody:
+            series.go(conditions)
+    rows = [
+        row
+        for metric in case.metrics for lane in conditions.lanes if not ours[lane].failure
+        for row in _rows(case, metric, ours[lane], [(peer, theirs[peer.name, lane]) for peer in case.peers])
+    ]
+    return rows, [f"{case.label}, {series.failure}" for series in everybody if series.failure]
 
 
-def _row(case, metric, ours, theirs):
-    mine = [numbers[metric.key] for numbers in ours]
-    other = [numbers[metric.key] for numbers in theirs]
+def _rows(case, metric, ours, beside):
+    """One for each peer that has run; one without when there is none."""
+    pairs = [(peer.name, series) for peer, series in beside if not series.failure]
+    return [_row(case, metric, ours, *pair) for pair in pairs or [(None, None)]]
+
+
+def _row(case, metric, ours, peer, theirs):
+    mine = ours.values(metric.key)
+    other = theirs.values(metric.key) if theirs else []
     ratios = [one / two for one, two in zip(mine, other)]
     return Row(
         name=case.name + metric.suffix,
         language=case.language,
+        lane=ours.lane,
         ours=statistics.median(mine),
         theirs=statistics.median(other) if other else None,
-        peer=case.peer,
+        peer=peer,
         unit=metric.unit,
         ratio=statistics.median(ratios) if ratios else None,
+        cell=case.cell,
     )

@@ -1,4 +1,4 @@
-"""Reports: the table on a terminal, the same in Markdown, JSON, and what machine it was.
+"""Reports: the tables on a terminal, the same in Markdown, JSON, and what machine it was.
 
 Touches /proc, and the files that it is told to write.
 """
@@ -11,7 +11,7 @@ import json
 import os
 import platform
 
-HEAD = ("what", "in", "ours", "theirs", "unit", "ratio", "peer")
+HEAD = ("what", "in", "lane", "ours", "theirs", "unit", "ratio", "peer")
 RIGHT = {"ours", "theirs", "ratio"}
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
@@ -26,23 +26,57 @@ def _number(value):
 
 def _cells(row):
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return (row.name, row.language, _number(row.ours), _number(row.theirs), row.unit, ratio, row.peer or "")
+    return (row.name, row.language, row.lane, _number(row.ours), _number(row.theirs), row.unit, ratio, row.peer or "")
 
 
-def text_table(rows):
-    lines = [HEAD, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return "\n".join(
+def _tables(rows):
+    """(title, lines, the columns that go to the right) of each table: the list of rows first, if there are any."""
+    listed = [row for row in rows if not row.cell]
+    if listed:
+        yield None, [HEAD, *map(_cells, listed)], {HEAD.index(name) for name in RIGHT}
+    grids = {}
+    for row in rows:
+        if row.cell and row.peer:
+            grids.setdefault((row.cell.title, row.language, row.lane, row.peer), []).append(row)
+    for (title, language, lane, peer), cells in grids.items():
+        lines = _grid(cells)
+        yield f"{title}, {language}, {lane}: ratio to {peer}", lines, set(range(len(lines[0])))
+
+
+def _grid(rows):
+    """Producers down, consumers across."""
+    ratios = {(row.cell.producers, row.cell.consumers): f"{row.ratio:.2f}" for row in rows}
+    across = sorted({consumers for _, consumers in ratios})
+    lines = [("producers", *(f"{consumers} cons." for consumers in across))]
+    for producers in sorted({producers for producers, _ in ratios}):
+        lines.append((str(producers), *(ratios.get((producers, consumers), "") for consumers in across)))
+    return lines
+
+
+def _text_table(title, lines, right):
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = "\n".join(
         "  ".join(
-            cell.rjust(width) if name in RIGHT else cell.ljust(width) for name, cell, width in zip(HEAD, line, widths)
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
         ).rstrip()
         for line in lines
     )
+    return f"{title}\n{text}" if title else text
 
 
-def markdown_table(rows):
-    rule = ["---:" if name in RIGHT else "---" for name in HEAD]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (HEAD, rule, *map(_cells, rows)))
+def _markdown_table(title, lines, right):
+    rule = ["---:" if column in right else "---" for column in range(len(lines[0]))]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
+    return f"{title}:\n\n{text}" if title else text
+
+
+def text(rows):
+    return "\n\n".join(_text_table(*table) for table in _tables(rows))
+
+
+def markdown(rows):
+    return "\n\n".join(_markdown_table(*table) for table in _tables(rows))
 
 
 def _processor():
@@ -76,11 +110,11 @@ def write_json(path, rows):
 
 
 def update_document(path, where, rows):
-    """Put the table between the document's two marks."""
+    """Put the tables between the document's two marks."""
     with open(path, encoding="utf-8") as file:
         before, _, rest = file.read().partition(BEGIN)
         _, mark, after = rest.partition(END)
     if not mark:
         raise ValueError(f"{path} has no lines {BEGIN} and {END}")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n{where}.\n\n{markdown_table(rows)}\n{END}{after}")
+        file.write(f"{before}{BEGIN}\n{where}.\n\n{markdown(rows)}\n{END}{after}")

@@ -5,6 +5,8 @@ Touches a stage. Every function returns {metric: value}.
 
 import time
 
+from . import driver, proc
+
 
 def _options(**options):
     """--name value pairs; True is a flag, None and False are left out."""
@@ -30,13 +32,13 @@ def _stream(stage, producer, consumer, count, forwarder=None):
     consumer.wait_ready()
     producer.wait_ready()
     hub = stage.hub_pid()
-    before = stage.cpu_time(hub)
+    before = proc.cpu_time(hub)
     consumer.go()
     producer.go()
     sent, received = producer.numbers(), consumer.numbers()
     numbers = _rate(count, sent["start"], received["end"])
     if "cpu" in sent:
-        between = forwarder.numbers()["cpu"] if forwarder else stage.cpu_time(hub) - before
+        between = forwarder.numbers()["cpu"] if forwarder else proc.cpu_time(hub) - before
         numbers["cpu"] = (sent["cpu"] + received["cpu"] + between) / count
     return numbers
 
@@ -48,10 +50,10 @@ def queue(stage, count, size, **options):
                    stage.program("throughput", "consume", *words), count)
 
 
-def pushpull(stage, count, size, forwarder=False):
-    """ZeroMQ's PUSH to PULL; with a forwarder, a bare PULL to PUSH between them."""
-    words = _options(over="pushpull", count=count, size=size)
-    first, second = stage.endpoint("first"), stage.endpoint("second")
+def direct(stage, over, count, size, forwarder=False):
+    """What has no hub; with a forwarder, a process between the two that moves messages and does nothing else."""
+    words = _options(over=over, count=count, size=size)
+    first, second = stage.address(over, "first"), stage.address(over, "second")
     producer = stage.program("throughput", "produce", *words, "--address", first)
     between = None
     if forwarder:
@@ -68,28 +70,36 @@ def lua_queue(stage, count, size):
 
 
 def python_queue(stage, whose, count, **options):
-    """A queue between Python's processes, ours or multiprocessing's."""
-    driver = stage.script("python_queue.py", whose, *_options(count=count, **options))
-    driver.wait_ready()
-    driver.go()
-    return {"rate": count / driver.numbers()["seconds"]}
+    """A queue between Python's processes, ours or theirs."""
+    script = stage.script("python_queue.py", whose, *_options(count=count, **options))
+    script.wait_ready()
+    script.go()
+    return {"rate": count / script.numbers()["seconds"]}
 
 
 def python_pipe(stage, whose, count, **options):
     """Round trips through a pipe between Python's processes, ours or multiprocessing's."""
-    driver = stage.script("python_pipe.py", whose, *_options(count=count, **options))
-    driver.wait_ready()
-    driver.go()
-    return driver.numbers()
+    script = stage.script("python_pipe.py", whose, *_options(count=count, **options))
+    script.wait_ready()
+    script.go()
+    return script.numbers()
 
 
-def exchange(stage, over, count, **options):
-    """Single messages there and back, from C: over our queues or pipe, or ZeroMQ's PAIR."""
-    address = stage.endpoint("pair") if over == "pair" else stage.HUB
-    words = _options(over=over, address=address, count=count, **options)
+def _place(stage, asks, answers):
+    """Ours and theirs on the same cores: who asks, who answers, and the hub that is between ours."""
+    for pid, cpu in zip((asks.pid, answers.pid, stage.hub_pid()), stage.cpus):
+        if pid:
+            proc.pin(pid, cpu)
+
+
+def exchange(stage, over, count, pinned=False, **options):
+    """Single messages there and back, from C: over our queues or pipe, ZeroMQ's PAIR, or a Unix socket."""
+    words = _options(over=over, address=stage.address(over, "exchange"), count=count, **options)
     pong = stage.program("latency", "pong", *words)
     ping = stage.program("latency", "ping", *words)
     ping.wait_ready()
+    if pinned:
+        _place(stage, ping, pong)
     ping.go()
     numbers = ping.numbers()
     pong.numbers()
@@ -98,8 +108,7 @@ def exchange(stage, over, count, **options):
 
 def paced(stage, over, count, **options):
     """One message after the other, a gap apart, from C: over our queue, or ZeroMQ's PUSH/PULL."""
-    address = stage.endpoint("paced") if over == "pushpull" else stage.HUB
-    words = _options(over=over, address=address, count=count, **options)
+    words = _options(over=over, address=stage.address(over, "paced"), count=count, **options)
     sender = stage.program("latency", "send", *words)
     receiver = stage.program("latency", "receive", *words)
     receiver.wait_ready()
@@ -110,40 +119,61 @@ def paced(stage, over, count, **options):
     return receiver.numbers()
 
 
-def hub_memory(stage, what, count, **options):
-    """How much the hub grows, for each item that it holds or each session that it has."""
-    driver = stage.program("footprint", what, *_options(address=stage.HUB, count=count, **options))
-    driver.wait_ready()
-    before = stage.hub_memory()
-    driver.go()
-    driver.wait_ready()
-    after = stage.hub_memory()
-    driver.go()
-    driver.numbers()
+def _around(stage, what, before, after, **options):
+    """What these two find, given the hub's pid and the program's, before the program has done its work and after."""
+    program = stage.program("footprint", what, *_options(address=stage.HUB, **options))
+    found = []
+    for look in (before, after):
+        program.wait_ready()
+        found.append(look(stage.hub_pid(), program.pid))
+        program.go()
+    program.numbers()
+    return found
+
+
+def hub_memory(stage, count, size):
+    """How much the hub grows for each item that it holds."""
+    def look(hub, _):
+        return proc.private_memory(hub)
+
+    before, after = _around(stage, "items", look, look, count=count, size=size)
     return {"bytes": (after - before) / count}
+
+
+def session_memory(stage, count):
+    """What each session costs, after a put and a get: private memory of the hub and of its process, and shared."""
+    def look(*pids):
+        return (*map(proc.private_memory, pids), sum(proc.shared_memory(pids).values()))
+
+    before, after = _around(stage, "sessions", look, look, count=count)
+    return {key: (two - one) / count for key, one, two in zip(("hub", "process", "shared"), before, after)}
 
 
 def idle(stage, sessions, seconds):
     """What a hub and a process with so many sessions compute while nobody does anything: microseconds a second."""
-    driver = stage.program("footprint", "sessions", *_options(address=stage.HUB, count=sessions))
-    driver.wait_ready()
-    driver.go()
-    driver.wait_ready()
-    time.sleep(1)  # what follows the opening is over
-    hub, pids = stage.hub_pid(), (stage.hub_pid(), driver.pid)
-    before = [stage.cpu_time(pid) for pid in pids]
-    time.sleep(seconds)
-    ours = [(stage.cpu_time(pid) - cpu) / seconds for pid, cpu in zip(pids, before)]
-    if stage.hub_pid() != hub:
-        raise RuntimeError("the hub has changed")
-    driver.go()
-    driver.numbers()
-    return dict(zip(("hub", "sessions"), ours))
+    def look(*pids):
+        time.sleep(1)  # what follows the opening is over
+        before = [proc.cpu_time(pid) for pid in pids]
+        time.sleep(seconds)
+        if stage.hub_pid() != pids[0]:
+            raise driver.Failed("the hub has changed")
+        return [(proc.cpu_time(pid) - cpu) / seconds for pid, cpu in zip(pids, before)]
+
+    _, computed = _around(stage, "sessions", lambda *_: None, look, count=sessions)
+    return dict(zip(("hub", "process"), computed))
 
 
 def hub_start(stage):
     """From nothing to the first open queue."""
-    driver = stage.program("footprint", "start", "--address", stage.HUB)
-    driver.wait_ready()
-    driver.go()
-    return {"ms": driver.numbers()["start_ms"]}
+    program = stage.program("footprint", "start", "--address", stage.HUB)
+    program.wait_ready()
+    program.go()
+    return {"ms": program.numbers()["start_ms"]}
+
+
+def has_shared_memory(stage):
+    """Whether a session of this stage's lane has memory in common with the hub."""
+    def look(*pids):
+        return proc.shared_memory(pids)
+
+    return any(_around(stage, "sessions", look, look, count=1))

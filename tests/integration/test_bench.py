@@ -33,15 +33,18 @@ def test_bench__every_case_has_numbers(tmp_path):
     assert done.returncode == 0, done.stderr
     rows = json.loads(numbers.read_text(encoding="utf-8"))
     assert {row["language"] for row in rows} == {"C", "Python", "Lua"}
+    lanes = {"zmq"} if "left out: lane shm" in done.stderr else {"zmq", "shm"}
+    assert {row["lane"] for row in rows} == lanes
     peers = {row["peer"] for row in rows}
-    assert {"ZeroMQ PUSH/PULL", "ZeroMQ PAIR", "multiprocessing.Queue", "libipc in C", None} <= peers
+    assert {"ZeroMQ PUSH/PULL", "ZeroMQ PAIR", "ring with a forwarder", "Unix socket", "multiprocessing.Queue",
+            "libipc in C", None} <= peers
     for row in rows:
-        assert set(row) == {"name", "language", "ours", "theirs", "peer", "unit", "ratio"}
-        assert row["ours"] > 0 or (row["name"].startswith("idle") and row["ours"] == 0)
+        assert set(row) == {"name", "language", "lane", "ours", "theirs", "peer", "unit", "ratio", "cell"}
+        assert row["ours"] > 0 or row["name"].startswith(("idle", "memory for an idle session"))
         assert (row["peer"] is None) == (row["theirs"] is None) == (row["ratio"] is None)
         if row["peer"]:  # one pair of runs
             assert row["ratio"] == pytest.approx(row["ours"] / row["theirs"])
-        assert row["name"] in done.stdout
+        assert (row["cell"]["title"] if row["cell"] else row["name"]) in done.stdout
 
 
 def test_bench__table_goes_into_a_document(tmp_path):
@@ -51,7 +54,27 @@ def test_bench__table_goes_into_a_document(tmp_path):
     assert done.returncode == 0, done.stderr
     text = document.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n")
-    assert "| hub's start and first open | C |" in text and "old" not in text
+    assert "| hub's start and first open | C | zmq |" in text and "old" not in text
+
+
+def test_bench__grid_is_a_table_of_ratios(tmp_path):
+    """Its corners, in a short run; in a document, too."""
+    document = tmp_path / "page.md"
+    document.write_text("<!-- bench: begin -->\n<!-- bench: end -->\n", encoding="utf-8")
+    done = bench("--quick", "--grid", "--lane", "zmq", "--update", str(document))
+    assert done.returncode == 0, done.stderr
+    text = document.read_text(encoding="utf-8")
+    assert "queue, 64 B, Python, zmq: ratio to multiprocessing.Queue:\n\n| producers | 1 cons. | 16 cons. |" in text
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("| 1")] == ["1", "16"]
+
+
+def test_bench__pinned_to_cores():
+    core = str(min(os.sched_getaffinity(0)))
+    done = bench("--quick", "--lane", "zmq", "--only", "back to back, pinned", "--cpus", f"{core},{core}")
+    assert done.returncode == 0, done.stderr
+    assert "pipe round trip, back to back, pinned p50" in done.stdout
+    for wrong in ("0", "a,b", "0,99999"):
+        assert bench("--list", "--cpus", wrong).returncode == 2
 
 
 def test_bench__what_fails_is_said(tmp_path):
@@ -59,9 +82,11 @@ def test_bench__what_fails_is_said(tmp_path):
     build = pathlib.Path(os.environ["LIBIPC_BUILD_DIR"])
     (tmp_path / "bench").mkdir()
     shutil.copy(build / "bench" / "footprint", tmp_path / "bench")
-    done = bench("--quick", "--only", "hub's start", "--only", "queue, 4 KiB", LIBIPC_BUILD_DIR=str(tmp_path))
+    done = bench("--quick", "--only", "hub's start", "--only", "queue, 4 KiB", "--lane", "zmq",
+                 LIBIPC_BUILD_DIR=str(tmp_path))
     assert done.returncode == 1
-    assert "failed: C: queue, 4 KiB: cannot run" in done.stderr
+    assert "failed: C: queue, 4 KiB, zmq: cannot run" in done.stderr
+    assert "failed: C: queue, 4 KiB, ZeroMQ PUSH/PULL: cannot run" in done.stderr
     assert "hub's start and first open" in done.stdout
 
 
