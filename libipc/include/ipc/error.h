@@ -50,7 +50,8 @@ IPC_BEGIN_DECLS
     X(IPC_ESESSIONS, -34, "the hub has as many sessions as it may")                                                    \
     X(IPC_EOBJECTS, -35, "the hub has as many objects as it may")                                                      \
     X(IPC_EMEMORY, -36, "the hub holds as many bytes as it may")                                                       \
-    X(IPC_ETOOSMALL, -37, "the buffer is too small for the value")
+    X(IPC_ETOOSMALL, -37, "the buffer is too small for the value")                                                     \
+    X(IPC_ELANE, -38, "the lane that was asked for cannot be had")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),

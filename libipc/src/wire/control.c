@@ -41,23 +41,23 @@ bool ipc__welcome_read(ipc__welcome *welcome, ipc_cursor *cursor)
     return true;
 }
 
-bool ipc__control_send(int socket, const ipc__buf *packet, int fd)
+bool ipc__control_send_fds(int socket, const ipc__buf *packet, const int *fds, unsigned count)
 {
     struct iovec part = {packet->data, packet->length};
     union {
         struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(IPC__CONTROL_FDS * sizeof(int))];
     } control;
     memset(&control, 0, sizeof control);
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (fd >= 0) {
+    if (count) {
         message.msg_control = control.space;
-        message.msg_controllen = sizeof control.space;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), fds, count * sizeof(int));
     }
     ssize_t sent;
     do {
@@ -66,9 +66,15 @@ bool ipc__control_send(int socket, const ipc__buf *packet, int fd)
     return sent >= 0;
 }
 
-/* Keep the first descriptor; close whatever else a peer sends along. */
-static void take_descriptors(struct msghdr *message, int *fd)
+bool ipc__control_send(int socket, const ipc__buf *packet, int fd)
 {
+    return ipc__control_send_fds(socket, packet, &fd, fd >= 0);
+}
+
+/* Keep the first descriptors; close whatever else a peer sends along. */
+static void take_descriptors(struct msghdr *message, int *fds)
+{
+    unsigned kept = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
             continue;
@@ -77,8 +83,8 @@ static void take_descriptors(struct msghdr *message, int *fd)
         for (size_t i = 0; i < count; i++) {
             int one;
             memcpy(&one, CMSG_DATA(header) + i * sizeof one, sizeof one);
-            if (*fd < 0) {
-                *fd = one;
+            if (kept < IPC__CONTROL_FDS) {
+                fds[kept++] = one;
             } else {
                 close(one);
             }
@@ -86,7 +92,17 @@ static void take_descriptors(struct msghdr *message, int *fd)
     }
 }
 
-ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd)
+static void close_all(int *fds)
+{
+    for (unsigned i = 0; i < IPC__CONTROL_FDS; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+            fds[i] = -1;
+        }
+    }
+}
+
+ssize_t ipc__control_receive_fds(int socket, void *buffer, size_t size, int *fds)
 {
     struct iovec part = {buffer, size};
     union {
@@ -99,18 +115,31 @@ ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd)
     do {
         length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     } while (length < 0 && errno == EINTR);
-    *fd = -1;
+    for (unsigned i = 0; i < IPC__CONTROL_FDS; i++) {
+        fds[i] = -1;
+    }
     if (length >= 0) {
-        take_descriptors(&message, fd);
+        take_descriptors(&message, fds);
     }
     if (length > 0 && (message.msg_flags & MSG_TRUNC)) {
         errno = EMSGSIZE;
         length = -1;
     }
-    if (length <= 0 && *fd >= 0) {
-        close(*fd);
-        *fd = -1;
+    if (length <= 0) {
+        int err = errno;
+        close_all(fds);
+        errno = err;
     }
+    return length;
+}
+
+ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd)
+{
+    int fds[IPC__CONTROL_FDS];
+    ssize_t length = ipc__control_receive_fds(socket, buffer, size, fds);
+    *fd = fds[0];
+    fds[0] = -1;
+    close_all(fds);
     return length;
 }
 

@@ -10,7 +10,7 @@
 #include "wire/op.h"
 #include "wire/read.h"
 
-enum { IPC__PACKET_MAX = 4096, IPC__FORK_PACKET_MAX = 3 * IPC__HANDLES_MAX };
+enum { IPC__CONTROL_SMALL = 64, IPC__PACKET_MAX = 4096, IPC__FORK_PACKET_MAX = 3 * IPC__HANDLES_MAX };
 
 /* What a hub tells a session that it accepts. */
 typedef struct ipc__welcome {
@@ -31,14 +31,22 @@ enum { IPC__WELCOME_FIELDS = 10 };
 void ipc__welcome_pack(const ipc__welcome *welcome, msgpack_packer *packer);
 bool ipc__welcome_read(ipc__welcome *welcome, ipc_cursor *cursor);
 
-/* Send a packet, with a descriptor or -1. False with errno. Never SIGPIPE. */
+enum { IPC__CONTROL_FDS = 2 }; /* descriptors beside one packet */
+
+/* Send a packet, with a descriptor or -1. False with errno. Never SIGPIPE, never blocking. */
 bool ipc__control_send(int socket, const ipc__buf *packet, int fd);
+
+/* The same with so many descriptors. */
+bool ipc__control_send_fds(int socket, const ipc__buf *packet, const int *fds, unsigned count);
 
 /*
  * Receive a packet into a buffer of that size, and a descriptor that came with it (-1: none; close-on-exec). Its
  * length; 0 at the socket's end; -1 with errno.
  */
 ssize_t ipc__control_receive(int socket, void *buffer, size_t size, int *fd);
+
+/* The same with up to IPC__CONTROL_FDS descriptors. */
+ssize_t ipc__control_receive_fds(int socket, void *buffer, size_t size, int *fds);
 
 /* Read a packet's kind; the cursor is then at its first field. -1: not a packet. */
 int ipc__control_open(ipc_cursor *cursor, const void *packet, size_t length, uint32_t *fields);

@@ -51,6 +51,9 @@ bool ipc__envelope_open(ipc__envelope *envelope, uint64_t *header, unsigned coun
 {
     envelope->next_frame = 1;
     ipc_cursor_init(&envelope->at, envelope->frames[0]->data, envelope->frames[0]->length);
+    if (count == 0) {
+        return true;
+    }
     uint32_t fields;
     if (!ipc__read_array(&envelope->at, &fields) || fields != count) {
         return false;

@@ -19,6 +19,7 @@ typedef struct ipc__outbox {
     ipc__block *frames[IPC__FRAMES_MAX];
     unsigned frame_count;
     size_t frame_bytes;
+    uint32_t inline_max; /* a larger value is a frame of its own; 0: IPC__INLINE_MAX */
 } ipc__outbox;
 
 static inline bool ipc__outbox_empty(const ipc__outbox *out)
@@ -63,7 +64,8 @@ bool ipc__write_frame(ipc__outbox *out, ipc__bytes value, ipc__block *block);
  */
 static inline bool ipc__write_value(ipc__outbox *out, ipc__bytes value, ipc__block *block)
 {
-    return value.length <= IPC__INLINE_MAX ? ipc__write_bin(&out->ops, value) : ipc__write_frame(out, value, block);
+    uint32_t inline_max = out->inline_max ? out->inline_max : IPC__INLINE_MAX;
+    return value.length <= inline_max ? ipc__write_bin(&out->ops, value) : ipc__write_frame(out, value, block);
 }
 
 /* ---- reading ---- */
@@ -73,6 +75,7 @@ typedef struct ipc__envelope {
     ipc__block *frames[IPC__FRAMES_MAX];
     unsigned frame_count;
     unsigned next_frame; /* the next one that a nil value means */
+    bool bare;           /* it has no header */
     ipc_cursor at;
 } ipc__envelope;
 
@@ -86,7 +89,7 @@ typedef struct ipc__head {
     ipc__op op;
 } ipc__head;
 
-/* Start at the header: an array of count unsigned numbers, put into header. */
+/* Start at the header: an array of count unsigned numbers, put into header; or at the operations, with a count of 0. */
 bool ipc__envelope_open(ipc__envelope *envelope, uint64_t *header, unsigned count);
 
 static inline bool ipc__envelope_more(const ipc__envelope *envelope)

@@ -13,6 +13,11 @@ typedef enum ipc__packet {
     IPC__WELCOME = 2,
     IPC__REFUSED = 3,
     IPC__FORK = 4,
+    IPC__LANE = 5,    /* client: asks for shared memory */
+    IPC__MEMORY = 6,  /* hub: here it is, or why not */
+    IPC__MAPPED = 7,  /* client: it is used from here on, or not at all */
+    IPC__SEGMENT = 8, /* both: memory with large values */
+    IPC__WATCH = 9,   /* client: somebody waits on a handle's descriptor */
 } ipc__packet;
 
 /* Operations. Those from IPC__OP_OBJECT on belong to the object's type. */
@@ -54,6 +59,7 @@ typedef enum ipc__op {
     IPC__OP_UNCREDIT = 70,
     IPC__OP_REVOKE = 71,
     IPC__OP_SHUT = 72,
+    IPC__OP_SEGMENT_GONE = 73,
 } ipc__op;
 
 /* Whether an operation is a request: answered, whatever comes of it. */
