@@ -167,6 +167,19 @@ static void check_limit(const emission *out, const sim_request *request)
     }
 }
 
+/* DONE_ANY waits only where somebody may have taken what the hub does not know. */
+static bool may_be_taken(const sim_hold *hold)
+{
+    const sim_item *item;
+    DL_FOREACH(hold ? hold->object->streams[0].items : NULL, item)
+    {
+        if (item->state == SIM_OUT && item->hold->peer->lane == SIM_DELAYED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An answer that the model did not know in advance. */
 static void undecided(const emission *out, const sim_request *request, int64_t code)
 {
@@ -197,7 +210,7 @@ static void undecided(const emission *out, const sim_request *request, int64_t c
         polled(out, request, code);
     } else if (request->op == IPC__OP_JOIN) {
         joined(out, request, code);
-    } else if (request->op == IPC__OP_DONE_ANY) {
+    } else if (request->op == IPC__OP_DONE_ANY && may_be_taken(request->hold)) {
         check_time(out, request);
     }
 }
@@ -491,6 +504,11 @@ void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core)
 }
 
 /* ---- recalls ---- */
+
+bool sim_model_may_recall(const sim_peer *peer, uint32_t handle)
+{
+    return handle < SIM_HANDLES && peer->mirror.holds[handle] && sim_out_count(peer->mirror.holds[handle]);
+}
 
 void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count)
 {

@@ -107,7 +107,7 @@ sim_peer *sim_fork(sim_peer *parent)
     }
     ipc_cursor cursor;
     ipc_cursor_init(&cursor, numbers.data, numbers.length);
-    ipc_err err = ipc__core_fork(parent->session, child, cursor, &child->session);
+    ipc_err err = ipc__core_fork(parent->session, parent->session->lane, child, cursor, &child->session);
     ipc__buf_free(&numbers);
     child->forked = true;
     if (!admitted(child, err)) {

@@ -324,12 +324,14 @@ void sim_look_stat(sim_world *sim, const sim_request *request, ipc_cursor at)
     unsigned sessions = 0;
     const sim_peer *peer;
     DL_COUNT(sim->peers, peer, sessions);
-    expect_size(sim, at, IPC_KIND_MAP, 11);
+    expect_size(sim, at, IPC_KIND_MAP, 13);
     expect_text(sim, at, "version", IPC_VERSION);
     expect_uint(sim, at, "protocol", IPC__PROTOCOL_VERSION);
     expect_uint(sim, at, "pid", 0);
     expect_uint(sim, at, "uptime_ms", sim->now / SIM_MS);
     expect_uint(sim, at, "sessions", sessions);
+    expect_uint(sim, at, "shm_sessions", 0); /* its lanes are none of these */
+    expect_uint(sim, at, "zmq_sessions", 0);
     expect_uint(sim, at, "objects", sim_object_count(sim));
     expect_uint(sim, at, "memory", sim_memory(sim));
     expect_uint(sim, at, "rejected", 0);

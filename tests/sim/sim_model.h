@@ -171,6 +171,8 @@ void sim_model_left(sim_world *sim);
 
 void sim_model_sent(sim_peer *peer, const void *op, size_t length);
 void sim_model_delivered(sim_peer *peer, uint32_t handle, const ipc__item *core);
+/* Whether the handle is open: of one that goes, or whose session does, everything goes back by itself. */
+bool sim_model_may_recall(const sim_peer *peer, uint32_t handle);
 void sim_model_recall_asked(sim_peer *peer, uint32_t handle, uint32_t count);
 void sim_model_recalled(sim_peer *peer, uint32_t handle, uint64_t count);
 void sim_model_taken(sim_peer *peer, uint32_t handle, uint64_t position);

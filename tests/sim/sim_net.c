@@ -194,8 +194,11 @@ static void immediate_deliver(void *self, uint32_t handle, const ipc__item *item
 static int64_t immediate_recall(void *self, uint32_t handle, uint32_t count)
 {
     sim_peer *peer = self;
-    sim_model_recall_asked(peer, handle, count);
     sim_ring *ring = &peer->rings[handle];
+    if (!sim_model_may_recall(peer, handle)) {
+        return 0; /* it is closed, or its session ends: nothing is taken any more, and all of it goes back */
+    }
+    sim_model_recall_asked(peer, handle, count);
     uint32_t back = 0;
     for (size_t at = ring->count; at > 0 && back < count; at--) {
         if (ring->slots[at - 1] == SIM_TAKEN) {

@@ -95,14 +95,15 @@ static ipc_err copy_holds(ipc__session *session, const ipc__session *parent, ipc
     return IPC_OK;
 }
 
-ipc_err ipc__core_fork(ipc__session *parent, void *peer, ipc_cursor numbers, ipc__session **out)
+ipc_err ipc__core_fork(ipc__session *parent, const ipc__lane_ops *lane, void *peer, ipc_cursor numbers,
+                       ipc__session **out)
 {
     ipc__identity who = {
         {(unsigned char *)parent->language, strlen(parent->language)},
         {(unsigned char *)parent->program, strlen(parent->program)},
         0,
     };
-    ipc_err err = ipc__core_session(parent->core, parent->lane, peer, &who, out);
+    ipc_err err = ipc__core_session(parent->core, lane, peer, &who, out);
     if (err) {
         return err;
     }
@@ -112,6 +113,18 @@ ipc_err ipc__core_fork(ipc__session *parent, void *peer, ipc_cursor numbers, ipc
         *out = NULL;
     }
     return err;
+}
+
+bool ipc__core_session_lane(ipc__session *session, const ipc__lane_ops *lane, void *peer)
+{
+    for (uint32_t id = 0; id < session->hold_capacity; id++) {
+        if (session->holds[id] && lane->opened && !lane->opened(peer, id)) {
+            return false;
+        }
+    }
+    session->lane = lane;
+    session->peer = peer;
+    return true;
 }
 
 void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now)
@@ -248,6 +261,8 @@ static ipc_err session_op(ipc__session *session, const ipc__head *head, ipc__env
         if (hold) {
             ipc__calls_answer_hold(hold, IPC_ECLOSED);
             ipc__hold_end(hold, IPC__END_CLEAN);
+        } else if (session->lane->closed) {
+            session->lane->closed(session->peer, head->handle); /* its object was deleted */
         }
         if (skip_fields(session, head, envelope)) {
             return IPC_EPROTO;

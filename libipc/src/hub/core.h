@@ -66,6 +66,9 @@ struct ipc__object_ops {
     /* The options as a map, as OPEN answers them for this hold. */
     void (*describe)(const ipc__hold *hold, msgpack_packer *packer);
 
+    /* Learn what was taken meanwhile, before it is looked at. */
+    void (*refresh)(ipc__object *object);
+
     /* How much it holds that nobody has taken yet. */
     uint64_t (*unread)(const ipc__object *object);
 
@@ -91,6 +94,7 @@ struct ipc__hold {
     ipc__session *session;
     uint32_t id;
     bool ended;             /* it is being taken away: nothing more is sent to it */
+    bool watched;           /* somebody waits on its descriptor: it wants one item at any time */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
@@ -195,13 +199,17 @@ ipc_err ipc__core_session(ipc__core *core, const ipc__lane_ops *lane, void *peer
                           ipc__session **out);
 
 /* A session that holds what its parent holds under the numbers of an array. IPC_EPROTO: it is none. */
-ipc_err ipc__core_fork(ipc__session *parent, void *peer, ipc_cursor numbers, ipc__session **out);
+ipc_err ipc__core_fork(ipc__session *parent, const ipc__lane_ops *lane, void *peer, ipc_cursor numbers,
+                       ipc__session **out);
 
 /*
  * Process a received envelope, whose header is read. IPC_OK; IPC_ECLOSED the session said BYE and is gone; IPC_EPROTO it broke
  * the protocol: the caller ends it.
  */
 ipc_err ipc__core_input(ipc__session *session, ipc__envelope *envelope, uint64_t now);
+
+/* A session that has sent and was delivered nothing yet goes over to another lane. False: no memory. */
+bool ipc__core_session_lane(ipc__session *session, const ipc__lane_ops *lane, void *peer);
 
 /* End a session. */
 void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now);

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { COPY_MAX = 512 }; /* a value that came in a block of its own stays there, unless it is as small as this */
+
 #ifdef __SANITIZE_ADDRESS__
 enum { SLAB_MAX = 0 }; /* each item by itself: its ends are watched */
 #else
@@ -26,7 +28,7 @@ static uint64_t item_cost(const ipc__item *item)
 ipc__item *ipc__item_new(ipc__core *core, ipc__bytes value, ipc__block *block)
 {
     /* a block that holds more than the value would be kept, and read, from its beginning */
-    bool in_block = value.length > IPC__INLINE_MAX && block->data == value.data;
+    bool in_block = value.length > COPY_MAX && block->data == value.data;
     size_t tail = in_block || value.length < sizeof(void *) ? sizeof(void *) : value.length;
     size_t size = offsetof(ipc__item, bytes) + tail;
     ipc__item *item = size <= SLAB_MAX ? ipc__slab_alloc(&core->slabs, size) : malloc(size);

@@ -116,6 +116,10 @@ static ipc_err hold_new(ipc__object *object, ipc__session *session, uint32_t id,
     hold->object = object;
     hold->session = session;
     hold->id = id;
+    if (session && session->lane->opened && !session->lane->opened(session->peer, id)) {
+        free(hold);
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
     ipc_err err = object->ops->attach(hold, options, twin);
     if (err) {
         free(hold);
@@ -136,6 +140,14 @@ ipc_err ipc__hold_copy(ipc__session *session, uint32_t id, const ipc__hold *twin
     return hold_new(twin->object, session, id, (ipc_cursor){0}, twin, &hold);
 }
 
+/* The lane keeps nothing for the hold's number any more. */
+static void number_free(const ipc__hold *hold)
+{
+    if (hold->session && hold->session->lane->closed) {
+        hold->session->lane->closed(hold->session->peer, hold->id);
+    }
+}
+
 void ipc__hold_end(ipc__hold *hold, ipc__end end)
 {
     ipc__object *object = hold->object;
@@ -147,6 +159,7 @@ void ipc__hold_end(ipc__hold *hold, ipc__end end)
     DL_DELETE(object->holds, hold);
     object->hold_count--;
     object->ops->detach(hold, end, object->core->now);
+    number_free(hold);
     free(hold);
     if (!object->name && object->hold_count == 0) {
         object_free(object);
@@ -334,7 +347,7 @@ static void object_delete(ipc__object *object)
         DL_DELETE(object->holds, hold);
         object->hold_count--;
         object->ops->detach(hold, IPC__END_CLEAN, object->core->now);
-        free(hold);
+        free(hold); /* the lane keeps its number until the client closes it: it may just be looking */
     }
     object_free(object);
 }
@@ -384,6 +397,9 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
 {
     (void)envelope;
     ipc__core *core = session->core;
+    for (ipc__object *object = core->by_name; object; object = object->hh.next) {
+        object->ops->refresh(object);
+    }
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
     msgpack_pack_array(&packer, HASH_COUNT(core->by_name));
     for (ipc__object *object = core->by_name; object; object = object->hh.next) {
@@ -443,6 +459,7 @@ ipc_err ipc__registry_info(ipc__session *session, const ipc__head *head, ipc__en
     if (!object) {
         return ipc__fail(IPC_ENOENT, "nothing is named \"%.*s\"", (int)name.length, (const char *)name.data);
     }
+    object->ops->refresh(object);
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
     msgpack_pack_map(&packer, 5);
     ipc__pack_text(&packer, "name");
@@ -478,18 +495,31 @@ static uint32_t used_handles(const ipc__session *session)
     return count;
 }
 
+static uint32_t sessions_on(const ipc__core *core, const char *lane)
+{
+    uint32_t count = 0;
+    const ipc__session *session;
+    DL_FOREACH(core->sessions, session)
+    {
+        count += strcmp(session->lane->name, lane) == 0;
+    }
+    return count;
+}
+
 ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
 {
     (void)envelope;
     const ipc__core *core = session->core;
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
-    msgpack_pack_map(&packer, 11);
+    msgpack_pack_map(&packer, 13);
     ipc__pack_text(&packer, "version");
     ipc__pack_text(&packer, IPC_VERSION);
     ipc__pack_uint(&packer, "protocol", IPC__PROTOCOL_VERSION);
     ipc__pack_uint(&packer, "pid", (uint64_t)core->pid);
     ipc__pack_uint(&packer, "uptime_ms", (core->now - core->started) / 1000);
     ipc__pack_uint(&packer, "sessions", core->session_count);
+    ipc__pack_uint(&packer, "shm_sessions", sessions_on(core, "shm"));
+    ipc__pack_uint(&packer, "zmq_sessions", sessions_on(core, "zmq"));
     ipc__pack_uint(&packer, "objects", core->object_count);
     ipc__pack_uint(&packer, "memory", core->memory);
     ipc__pack_uint(&packer, "rejected", core->rejected);

@@ -56,10 +56,23 @@ static void credits_set(ipc__source *source, uint64_t credits)
     source->credits = credits;
 }
 
+/* Take back at once what is not used, where the lane can. False: its owner must be asked. */
+static bool credits_take(ipc__source *source)
+{
+    const ipc__session *session = source->hold->session;
+    if (!session || !session->lane->uncredit) {
+        return false;
+    }
+    uint64_t unused = session->lane->uncredit(session->peer, source->hold->id);
+    credits_set(source, unused < source->credits ? source->credits - unused : 0); /* the rest is on its way */
+    return true;
+}
+
 static void credits_expired(ipc__timer *timer, uint64_t now)
 {
     (void)now;
     ipc__source *source = (ipc__source *)((char *)timer - offsetof(ipc__source, expiry));
+    credits_take(source);
     credits_set(source, 0);
     ipc__stream_pump(source->stream);
 }
@@ -70,7 +83,7 @@ static void credits_recall(ipc__stream *stream)
     ipc__source *source;
     DL_FOREACH(stream->sources, source)
     {
-        if (source->credits && !source->recalling && ipc__hold_alive(source->hold)) {
+        if (source->credits && !source->recalling && ipc__hold_alive(source->hold) && !credits_take(source)) {
             source->recalling = true;
             ipc__notify(source->hold, IPC__OP_UNCREDIT, 0, 0);
         }
@@ -84,6 +97,7 @@ static void credits_overdue(ipc__timer *timer, uint64_t now)
     (void)now;
     if (stream->putters) {
         credits_recall(stream);
+        ipc__stream_pump(stream); /* what could be taken back at once is room */
     }
 }
 
@@ -158,7 +172,12 @@ static void credits_grant(ipc__source *source)
     }
     source->grant = more;
     credits_set(source, source->credits + more);
-    ipc__notify(source->hold, IPC__OP_CREDIT, more, 0);
+    const ipc__session *session = source->hold->session;
+    if (session->lane->credit) {
+        session->lane->credit(session->peer, source->hold->id, more);
+    } else {
+        ipc__notify(source->hold, IPC__OP_CREDIT, more, 0);
+    }
 }
 
 /* A put came in at once: is it one of a stream of them? */
@@ -219,7 +238,7 @@ static ipc_err wait_for_room(ipc__source *source, const ipc__request *request, i
     }
     source->last_put = core_of(stream)->now;
     if (stream->credits && impatient) {
-        credits_recall(stream);
+        credits_recall(stream); /* the caller pumps */
     }
     return IPC_OK;
 }
@@ -310,11 +329,14 @@ ipc_err ipc__stream_put(ipc__source *source, const ipc__request *request)
     }
     ipc__core *core = core_of(source->stream);
     source->hold->session->acked += value.length;
+    ipc_err err = source->stream->shut ? ipc__fail_plain(IPC_ESHUTDOWN) : check_value(core, value);
+    if (!err && source->stream->maxsize && (source->stream->putters || !ipc__stream_room(source->stream))) {
+        ipc__stream_pump(source->stream); /* consumers may have made room that is not known yet */
+    }
     bool credit = pipelined && source->credits > 0;
     if (credit) {
         credits_set(source, source->credits - 1);
     }
-    ipc_err err = source->stream->shut ? ipc__fail_plain(IPC_ESHUTDOWN) : check_value(core, value);
     ipc__item *item = err ? NULL : ipc__item_new(core, value, block);
     if (!item) {
         core->refused++;
@@ -374,6 +396,7 @@ void ipc__stream_shut(ipc__stream *stream)
     DL_FOREACH(stream->sources, source)
     {
         ipc__timer_clear(&core_of(stream)->timers, &source->expiry);
+        credits_take(source);
         credits_set(source, 0);
     }
     ipc__call *call;

@@ -13,6 +13,10 @@
 enum {
     PATIENCE_MIN_US = 2000, /* how long somebody starves before others give back; doubled while that helps nobody */
     PATIENCE_MAX_US = 500 * 1000,
+    WANTS_US = 20 * 1000, /* demand on a still lane, after it was served */
+    TOLD_FAST_US = 500,   /* takes told so fast one after the other are told in batches */
+    NEWS_US = 1000,       /* and looked for so often */
+    STUCK_US = 10 * 1000, /* how long a lane that cannot take anything is left alone */
     POLL_RECALL_MS = 200, /* how long a POLL waits for others to give back; they answer at once unless stopped */
 };
 
@@ -88,7 +92,8 @@ void ipc__stream_return(ipc__stream *stream, ipc__item *item, ipc__back how)
 
 static bool demands(const ipc__sub *sub, uint64_t now)
 {
-    return ipc__hold_alive(sub->hold) && (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
+    return ipc__hold_alive(sub->hold) && !sub->full &&
+           (sub->poll || (sub->window > sub->out_count && sub->demand_until > now));
 }
 
 static void ring_leave(ipc__sub *sub)
@@ -167,20 +172,53 @@ bool ipc__stream_take(ipc__sub *sub, uint64_t position)
         hasten(sub->stream);
         sub->stream->ops->taken(sub->stream, sub, item);
     }
+    sub->taken = position > sub->taken ? position : sub->taken;
+    sub->full = false;
     if (sub->hold->session) {
         ring_enter(sub);
     }
-    sub->taken = position > sub->taken ? position : sub->taken;
     return true;
 }
 
 /* What the lane knows by itself. */
 static void learn_taken(ipc__sub *sub)
 {
-    if (sub->out) {
-        ipc__session *session = sub->hold->session;
-        ipc__stream_take(sub, session->lane->taken(session->peer, sub->hold->id));
+    ipc__session *session = sub->hold->session;
+    if (!sub->out || !session || !session->lane->exact) {
+        return;
     }
+    uint64_t position = session->lane->taken(session->peer, sub->hold->id);
+    if (position <= sub->taken) {
+        return;
+    }
+    if (session->lane->still && sub->demand_until != IPC__NEVER) {
+        uint64_t until = core_of(sub->stream)->now + WANTS_US; /* it is at work */
+        sub->demand_until = sub->demand_until > until ? sub->demand_until : until;
+    }
+    ipc__stream_take(sub, position);
+}
+
+void ipc__stream_learn(ipc__stream *stream)
+{
+    ipc__sub *sub;
+    DL_FOREACH(stream->untaken ? stream->subs : NULL, sub)
+    {
+        if (ipc__hold_alive(sub->hold)) { /* one that goes has its turn */
+            learn_taken(sub);
+        }
+    }
+}
+
+bool ipc__stream_unsure(const ipc__stream *stream)
+{
+    const ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->out && !(sub->hold->session && sub->hold->session->lane->exact)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void recall(ipc__sub *sub, uint64_t count)
@@ -303,6 +341,17 @@ static void deliver(ipc__sub *sub)
     }
     ipc__session *session = sub->hold->session;
     session->lane->deliver(session->peer, sub->hold->id, item);
+    if (session->lane->still && sub->demand_until == IPC__NEVER && !sub->hold->watched) {
+        sub->demand_until = core->now + WANTS_US;
+    }
+}
+
+/* Whether the lane can take the next item. If not, the consumer is served again when it has taken something. */
+static bool fits(ipc__sub *sub)
+{
+    const ipc__session *session = sub->hold->session;
+    sub->full = session->lane->fits && !session->lane->fits(session->peer, sub->hold->id, sub->stream->ready);
+    return !sub->full;
 }
 
 /* Serve consumers in turn, an item each. */
@@ -316,9 +365,12 @@ static void serve(ipc__stream *stream)
             continue;
         }
         if (!sub->ring_next && !sub->poll) { /* alone */
-            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready; wanted--) {
+            for (uint64_t wanted = sub->window - sub->out_count; wanted && stream->ready && fits(sub); wanted--) {
                 deliver(sub);
             }
+            continue;
+        }
+        if (!fits(sub)) {
             continue;
         }
         deliver(sub);
@@ -371,15 +423,86 @@ static void poll_late(ipc__call *call)
     }
 }
 
+/* From which position on a consumer should tell: from the next one where somebody waits for that; fast ones in batches. */
+static uint64_t telling_from(const ipc__stream *stream, const ipc__sub *sub, bool fast)
+{
+    if (sub->out && (stream->putters || stream->ending)) {
+        return fast ? sub->out->position + sub->out_count / 2 : sub->out->position;
+    }
+    return sub->full && sub->out ? sub->out->position + sub->out_count / 2 : 0;
+}
+
+/*
+ * Where somebody waits for takes (puts for room, all for the end), consumers on lanes that don't tell are asked to. Whether one has
+ * taken something that is not known yet.
+ */
+static bool ask_for_news(ipc__stream *stream)
+{
+    uint64_t now = core_of(stream)->now;
+    bool fast = now - stream->told_at < TOLD_FAST_US;
+    bool asked = false;
+    bool stuck = false; /* it has nothing that it could take, and say so: memory or descriptors ran out */
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        const ipc__session *session = sub->hold->session;
+        if (!session || !session->lane->tell) {
+            continue;
+        }
+        uint64_t from = telling_from(stream, sub, fast);
+        if (from != sub->tell_at) {
+            sub->tell_at = from;
+            session->lane->tell(session->peer, sub->hold->id, from);
+        }
+        asked = asked || from;
+        stuck = stuck || (sub->full && !sub->out);
+    }
+    ipc__timers *timers = &core_of(stream)->timers;
+    if (!stuck && (!asked || !fast)) {
+        ipc__timer_clear(timers, &stream->news);
+    } else if (!ipc__timer_armed(&stream->news)) {
+        ipc__timer_set(timers, &stream->news, now + (stuck ? STUCK_US : NEWS_US));
+    }
+    uint64_t before = stream->untaken;
+    if (asked) {
+        ipc__stream_learn(stream); /* taken before the question was seen */
+    }
+    return stream->untaken != before;
+}
+
+/* Takes that were not told: nobody waits for them longer than this. */
+static void news_due(ipc__timer *timer, uint64_t now)
+{
+    (void)now;
+    ipc__stream *stream = (ipc__stream *)((char *)timer - offsetof(ipc__stream, news));
+    ipc__sub *sub;
+    DL_FOREACH(stream->subs, sub)
+    {
+        if (sub->full && !sub->out) {
+            sub->full = false;
+            ring_enter(sub);
+        }
+    }
+    ipc__stream_pump(stream);
+}
+
+static void move(ipc__stream *stream)
+{
+    do {
+        ipc__stream_admit(stream);
+        serve(stream);
+    } while (stream->pollers && !stream->ready && hurry_polls(stream));
+}
+
 void ipc__stream_pump(ipc__stream *stream)
 {
     if (stream->object->deleting) {
         return;
     }
+    ipc__stream_learn(stream);
     do {
-        ipc__stream_admit(stream);
-        serve(stream);
-    } while (stream->pollers && !stream->ready && hurry_polls(stream));
+        move(stream);
+    } while (ask_for_news(stream));
     if (!stream->ready && stream->untaken && stream->ring && !ipc__timer_armed(&stream->rebalance) &&
         starving(stream)) {
         ipc__core *core = core_of(stream);
@@ -402,7 +525,11 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
     sub->silent = false;
     sub->recalled_at = request->now; /* it runs: it has its time from here on */
     sub->window = window;
+    sub->full = false;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
+    if (sub->tell_at && taken >= sub->tell_at) {
+        sub->stream->told_at = request->now;
+    }
     ring_leave(sub);
     ring_enter(sub);
     ipc__stream_pump(sub->stream);
@@ -423,7 +550,7 @@ ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)
     learn_taken(sub);
     ipc__stream_pump(stream); /* that made room */
     ipc__hold *hold = sub->hold;
-    if (sub->out || (stream->ready && !stream->putters)) {
+    if (sub->out || (stream->ready && !stream->putters && fits(sub))) {
         if (!sub->out) {
             deliver(sub);
             ipc__stream_pump(stream);
@@ -472,8 +599,12 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request)
 
 void ipc__stream_init(ipc__stream *stream, ipc__object *object, const ipc__stream_ops *ops, uint64_t maxsize)
 {
-    *stream = (ipc__stream){
-        .ops = ops, .object = object, .maxsize = maxsize, .patience = PATIENCE_MIN_US, .rebalance.fire = rebalance};
+    *stream = (ipc__stream){.ops = ops,
+                            .object = object,
+                            .maxsize = maxsize,
+                            .patience = PATIENCE_MIN_US,
+                            .rebalance.fire = rebalance,
+                            .news.fire = news_due};
 }
 
 void ipc__stream_clear(ipc__stream *stream)
@@ -541,6 +672,7 @@ void ipc__stream_fini(ipc__stream *stream)
     }
     ipc__timer_clear(&core_of(stream)->timers, &stream->rebalance);
     ipc__timer_clear(&core_of(stream)->timers, &stream->overdue);
+    ipc__timer_clear(&core_of(stream)->timers, &stream->news);
     ipc__stream_clear(stream);
 }
 
@@ -557,9 +689,13 @@ void ipc__sub_detach(ipc__sub *sub, ipc__end end)
         return;
     }
     bool unsure = false;
-    if (sub->hold->session) {
+    if (sub->hold->session && sub->hold->session->lane->exact) {
         learn_taken(sub); /* while it is whole: it may come to want more by that */
-        unsure = end == IPC__END_CRASH && !sub->hold->session->lane->exact;
+        if (sub->out) {
+            recall(sub, sub->out_count); /* what cannot be recalled was taken meanwhile */
+        }
+    } else if (sub->hold->session) {
+        unsure = end == IPC__END_CRASH;
     }
     ring_leave(sub);
     DL_DELETE(stream->subs, sub);

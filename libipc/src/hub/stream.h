@@ -67,6 +67,8 @@ typedef struct ipc__sub {
     bool silent;          /* it did not do so in time: nobody waits for it any more */
     uint64_t recalled_at; /* when it was asked, or heard of since */
     bool in_ring;
+    bool full;                              /* the lane had no room for the next one */
+    uint64_t tell_at;                       /* what the lane was asked for last */
     ipc__call *poll;                        /* a POLL that waits */
     ipc__timer validity;                    /* takes back what a stopped client keeps */
     uint64_t marks[IPC__VALIDITY_TICKS];    /* the last position at each of its latest ticks */
@@ -123,6 +125,9 @@ typedef struct ipc__stream {
     ipc__timer rebalance;
     ipc__timer overdue; /* puts wait for room while credits are out */
     uint64_t patience;  /* us: how long somebody starves before others give back */
+    ipc__timer news;    /* takes are not told one by one: so often they are looked for */
+    uint64_t told_at;   /* when a take was told last */
+    bool ending;        /* who waits for it to be empty wants to know at once */
     bool shut;          /* nothing more comes in */
 } ipc__stream;
 
@@ -158,6 +163,12 @@ ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request);
 
 /* Everything up to the position is taken. False: it was never delivered. */
 bool ipc__stream_take(ipc__sub *sub, uint64_t position);
+
+/* Learn what was taken meanwhile, where lanes know by themselves. */
+void ipc__stream_learn(ipc__stream *stream);
+
+/* Whether a consumer may have taken what it has not told of. */
+bool ipc__stream_unsure(const ipc__stream *stream);
 
 /* Let waiting puts in, as far as there is room. */
 void ipc__stream_admit(ipc__stream *stream);

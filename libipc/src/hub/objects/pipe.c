@@ -48,8 +48,9 @@ static bool may_send(const struct pipe *pipe, int end)
 /* Tell an end's holders of the end of file: when nothing can come any more, to any of them. */
 static void check_end(struct pipe *pipe, int end)
 {
-    const ipc__stream *in = &pipe->ends[end].in;
-    if (pipe->base.deleting || !gone(&pipe->ends[!end]) || ipc__stream_size(in) || in->putters) {
+    ipc__stream *in = &pipe->ends[end].in;
+    in->ending = gone(&pipe->ends[!end]);
+    if (pipe->base.deleting || !in->ending || ipc__stream_size(in) || in->putters) {
         return;
     }
     ipc__hold *base;
@@ -255,6 +256,13 @@ static void pipe_inspect(const ipc__object *object, msgpack_packer *packer)
     }
 }
 
+static void pipe_refresh(ipc__object *object)
+{
+    struct pipe *pipe = (struct pipe *)object;
+    ipc__stream_pump(&pipe->ends[A].in);
+    ipc__stream_pump(&pipe->ends[B].in);
+}
+
 static uint64_t pipe_unread(const ipc__object *object)
 {
     const struct pipe *pipe = (const struct pipe *)object;
@@ -272,6 +280,7 @@ const ipc__object_ops ipc__pipe_ops = {
     .detach = pipe_detach,
     .request = pipe_request,
     .describe = pipe_describe,
+    .refresh = pipe_refresh,
     .unread = pipe_unread,
     .inspect = pipe_inspect,
 };

@@ -283,12 +283,13 @@ static ipc_err queue_done_any(struct queue *queue, ipc__hold *hold, const ipc__r
     if (request->fields) {
         return IPC_EPROTO;
     }
+    ipc__stream_pump(&queue->stream); /* with what was taken meanwhile */
     if (queue->leases) {
         finish(queue, queue->leases);
         ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
         return IPC_OK;
     }
-    if (queue->stream.untaken == 0) {
+    if (!ipc__stream_unsure(&queue->stream)) {
         return ipc__fail_plain(IPC_EUNFINISHED);
     }
     return ipc__call_wait(NULL, hold, request->seq, &queue->finishers, DONE_ANY_WAIT_MS, IPC_EUNFINISHED);
@@ -325,6 +326,7 @@ static ipc_err queue_shutdown(struct queue *queue, ipc__hold *hold, const ipc__r
             }
         }
         ipc__stream_shut(&queue->stream);
+        queue->stream.ending = true;
     }
     if (immediate && !queue->discarding) {
         queue->discarding = true;
@@ -351,6 +353,7 @@ static ipc_err queue_size(struct queue *queue, ipc__hold *hold, const ipc__reque
     if (request->fields) {
         return IPC_EPROTO;
     }
+    ipc__stream_pump(&queue->stream); /* with what was taken meanwhile */
     msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, request->seq, 5);
     msgpack_pack_uint64(&packer, ipc__stream_size(&queue->stream));
     msgpack_pack_uint64(&packer, queue->stream.maxsize);
@@ -566,6 +569,11 @@ static void queue_inspect(const ipc__object *object, msgpack_packer *packer)
     ipc__pack_uint(packer, "joins_waiting", joins);
 }
 
+static void queue_refresh(ipc__object *object)
+{
+    ipc__stream_pump(&queue_of(object)->stream);
+}
+
 static uint64_t queue_unread(const ipc__object *object)
 {
     const struct queue *queue = (const struct queue *)object;
@@ -584,6 +592,7 @@ const ipc__object_ops ipc__queue_ops = {
     .request = queue_request,
     .lease_end = queue_lease_end,
     .describe = queue_describe,
+    .refresh = queue_refresh,
     .unread = queue_unread,
     .inspect = queue_inspect,
 };
