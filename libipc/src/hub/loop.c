@@ -9,6 +9,7 @@
 #include "hub/peer.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/spin.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,6 +24,8 @@
 
 enum {
     EVENTS_AT_ONCE = 64,
+    UNORDERED_MS = 10,                   /* how long it sleeps at most, where fences fail */
+    TURNS_AT_ONCE = 16,                  /* with input in memory, between two looks at descriptors */
     ENVELOPES_AT_ONCE = 256,             /* between two looks at the control sockets */
     FIRST_SESSION_US = 10 * 1000 * 1000, /* how long a hub that was started for somebody waits for them */
     LATE_US = 500 * 1000,                /* a loop that comes so late was stopped: its peers could not act */
@@ -32,7 +35,7 @@ enum {
 };
 
 /* What epoll's events mean, beside peers. */
-static char mark_lane, mark_listen, mark_wake, mark_stop;
+static long mark_lane, mark_listen, mark_wake, mark_stop; /* at even addresses: odd ones are peers' eventfds */
 
 struct ipc__loop {
     ipc__hubside side; /* what peers need */
@@ -44,6 +47,8 @@ struct ipc__loop {
     ipc__timer deaf; /* armed: nobody is let in until it fires */
     uint64_t empty_since;
     bool had_session;
+    ipc__spin spin;
+    unsigned turns; /* since the descriptors were looked at */
     atomic_bool stop;
     pthread_mutex_t adopt_lock;
     int *adopted;
@@ -106,6 +111,7 @@ ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_opt
     pthread_mutex_init(&loop->adopt_lock, NULL);
     ipc__lock_init(&loop->lock);
     ipc__core_init(&loop->side.core, options);
+    ipc__shm_hub_init(&loop->side.shm, ipc__peer_fetch);
     loop->side.core.started = loop->side.core.now = ipc__now();
     loop->side.core.pid = getpid();
     ipc_err err = ipc__lock_take(&loop->lock, address->lock);
@@ -278,6 +284,8 @@ static void control_events(ipc__loop *loop, const struct epoll_event *events, in
             adopt_all(loop);
         } else if (what == &mark_stop) {
             atomic_store(&loop->stop, true);
+        } else if (ipc__peer_is_marked(what)) {
+            ipc__peer_awake(what);
         } else if (what != &mark_lane) {
             ipc__peer_control(what);
         }
@@ -285,24 +293,48 @@ static void control_events(ipc__loop *loop, const struct epoll_event *events, in
     ipc__peers_reap(&loop->side);
 }
 
+static bool glance(void *arg)
+{
+    return ipc__shm_hub_glance(&((ipc__loop *)arg)->side.shm);
+}
+
+/* Wait on the descriptors; or only look at them, while there is something in memory. How many events; -1 with errno. */
+static int await(ipc__loop *loop, struct epoll_event *events)
+{
+    ipc__hubside *side = &loop->side;
+    int timeout = ipc__zmq_hub_readable(side->zmq) || glance(loop) ? 0 : wait_ms(loop, life_end(loop, ipc__now()));
+    if (side->shm.unordered && (timeout < 0 || timeout > UNORDERED_MS)) {
+        timeout = UNORDERED_MS;
+    }
+    if (timeout != 0 && side->shm.active) {
+        bool came = ipc__spin_until(&loop->spin, glance, loop);
+        timeout = came || !ipc__shm_hub_rest(&side->shm) ? 0 : timeout;
+    }
+    if (timeout == 0 && side->shm.active && ++loop->turns < TURNS_AT_ONCE) {
+        return 0;
+    }
+    loop->turns = 0;
+    return epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, timeout);
+}
+
 static bool turn(ipc__loop *loop)
 {
     ipc__hubside *side = &loop->side;
     struct epoll_event events[EVENTS_AT_ONCE];
-    uint64_t end = life_end(loop, ipc__now());
-    int timeout = ipc__zmq_hub_readable(side->zmq) ? 0 : wait_ms(loop, end);
-    int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, timeout);
+    int count = await(loop, events);
     if (count < 0 && errno != EINTR) {
         ipc__log(IPC_LOG_ERROR, "the hub cannot wait: %s", strerrordesc_np(errno));
         return false;
     }
     /* What a peer sent before it ended comes first, and everything that came comes before what is late. */
     drain_lane(loop);
+    ipc__peers_take(side);
     control_events(loop, events, count > 0 ? count : 0);
     uint64_t now = ipc__now();
     forgive_gap(loop, now);
     ipc__core_advance(&side->core, now);
     ipc__zmq_hub_flush(side->zmq, now);
+    ipc__shm_hub_flush(&side->shm);
     end_unreachable(loop);
     ipc__peers_reap(side);
     return !atomic_load(&loop->stop) && life_end(loop, now) > now;
@@ -354,6 +386,7 @@ void ipc__loop_close(ipc__loop *loop)
     ipc__timer_clear(&loop->side.core.timers, &loop->deaf);
     ipc__peers_end(&loop->side);
     ipc__core_fini(&loop->side.core);
+    ipc__shm_hub_free(&loop->side.shm);
     bool bound = loop->side.zmq != NULL;
     ipc__zmq_hub_close(loop->side.zmq);
     if (bound && loop->lock.fd >= 0) {

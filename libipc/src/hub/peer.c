@@ -20,6 +20,8 @@
 
 enum {
     HELLO_US = 10 * 1000 * 1000,     /* how long a control socket may stay without a HELLO */
+    PACKETS_AT_ONCE = 64,            /* of one control socket: others are waiting */
+    FETCH_AT_ONCE = 1024,            /* more than a socket holds: among them is the segment that is looked for */
     FAREWELL_NS = 150 * 1000 * 1000, /* how long remote clients have to hear that the hub ends */
 };
 
@@ -31,6 +33,7 @@ struct ipc__peer {
     bool ended;
     ipc__session *session; /* NULL: no HELLO yet */
     ipc__zmq_peer zmq;
+    ipc__shm_peer shm;
     unsigned char token[IPC__TOKEN_SIZE];
     ipc__timer silence; /* until HELLO; afterwards for remote ones only */
     ipc__peer *prev, *next;
@@ -47,6 +50,7 @@ static ipc__peer *peer_alloc(ipc__hubside *side, int control)
     if (peer) {
         peer->side = side;
         peer->control = control;
+        peer->shm.wake = peer->shm.fd = -1;
         peer->silence.fire = silent;
         DL_APPEND(side->peers, peer);
         side->peer_count++;
@@ -91,6 +95,15 @@ void ipc__peer_new(ipc__hubside *side, int control, bool check)
     }
 }
 
+/* What it has in memory goes. epoll would keep the eventfd as long as the client has it. */
+static void drop_memory(ipc__peer *peer)
+{
+    if (peer->shm.wake >= 0) {
+        epoll_ctl(peer->side->epoll, EPOLL_CTL_DEL, peer->shm.wake, NULL);
+    }
+    ipc__shm_peer_close(&peer->shm);
+}
+
 static void forget_token(ipc__peer *peer)
 {
     if (peer->hh.tbl) {
@@ -111,10 +124,13 @@ void ipc__peer_end(ipc__peer *peer, ipc__end end)
         peer->session = NULL;
         ipc__zmq_peer_fini(&peer->zmq);
     }
+    drop_memory(peer);
     forget_token(peer);
     ipc__timer_clear(&side->core.timers, &peer->silence);
     if (peer->control >= 0) {
-        close(peer->control); /* epoll forgets it as well */
+        /* epoll would keep it, and this peer's address, as long as a child that is just being forked has a copy. */
+        epoll_ctl(side->epoll, EPOLL_CTL_DEL, peer->control, NULL);
+        close(peer->control);
         peer->control = -1;
     }
     DL_DELETE(side->peers, peer);
@@ -167,6 +183,9 @@ void ipc__peers_abandon(ipc__hubside *side)
     {
         if (peer->control >= 0) {
             close(peer->control);
+        }
+        if (peer->shm.wake >= 0) {
+            close(peer->shm.wake);
         }
     }
 }
@@ -308,7 +327,7 @@ static void control_fork(ipc__peer *peer, ipc_cursor numbers, int socket)
         return;
     }
     fcntl(socket, F_SETFL, O_NONBLOCK);
-    ipc_err err = ipc__core_fork(peer->session, &heir->zmq, numbers, &heir->session);
+    ipc_err err = ipc__core_fork(peer->session, &ipc__zmq_lane, &heir->zmq, numbers, &heir->session);
     err = err ? err : equip(heir);
     if (err == IPC_OK && !watch(heir)) {
         err = ipc__fail_errno("cannot watch a control socket");
@@ -320,38 +339,192 @@ static void control_fork(ipc__peer *peer, ipc_cursor numbers, int socket)
     }
 }
 
-/* One packet. False: there is none, or the peer has ended. */
-static bool control_packet(ipc__peer *peer)
+static void close_all(const int *fds)
 {
-    unsigned char *packet = peer->side->packet;
-    int fd;
-    ssize_t length = ipc__control_receive(peer->control, packet, sizeof peer->side->packet, &fd);
-    if (length < 0 && errno == EAGAIN) {
+    for (unsigned i = 0; i < IPC__CONTROL_FDS; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+}
+
+/* ---- shared memory ---- */
+
+static bool send_memory(const ipc__peer *peer, ipc_err err)
+{
+    ipc__buf packet = {0};
+    msgpack_packer packer = ipc__packer(&packet);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_int(&packer, IPC__MEMORY);
+    msgpack_pack_int(&packer, err);
+    ipc__pack_text(&packer, err ? ipc_last_error() : "");
+    int fds[IPC__CONTROL_FDS] = {peer->shm.fd, peer->shm.wake};
+    bool sent = !packet.failed && ipc__control_send_fds(peer->control, &packet, fds, err ? 0 : IPC__CONTROL_FDS);
+    ipc__buf_free(&packet);
+    return sent;
+}
+
+/* It asks for memory, once. */
+static bool control_lane(ipc__peer *peer, ipc_cursor *at)
+{
+    uint64_t version;
+    if (!ipc__read_uint(at, &version) || peer->shm.memory || peer->zmq.id.length) {
         return false;
     }
-    if (length <= 0) {
-        ipc__peer_end(peer, IPC__END_CRASH);
+    ipc_err err = IPC_OK;
+    if (version != IPC__SHM_VERSION) {
+        err = ipc__fail(IPC_ELANE, "the client lays its memory out by version %llu and this hub by %d",
+                        (unsigned long long)version, IPC__SHM_VERSION);
+    } else if (!ipc__shm_peer_open(&peer->shm, &peer->side->shm, peer->control, peer)) {
+        err = ipc__fail(IPC_ELANE, "the hub cannot make shared memory: %s", strerrordesc_np(errno));
+    }
+    if (!err) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = ipc__peer_mark(peer)};
+        if (epoll_ctl(peer->side->epoll, EPOLL_CTL_ADD, peer->shm.wake, &event) != 0) {
+            err = ipc__fail(IPC_ELANE, "the hub cannot watch the session: %s", strerrordesc_np(errno));
+        }
+    }
+    bool sent = send_memory(peer, err);
+    if (err || !sent) {
+        drop_memory(peer);
+    }
+    return sent;
+}
+
+/* It has mapped the memory and uses it; or it could not, and does without. */
+static bool control_mapped(ipc__peer *peer, ipc_cursor *at)
+{
+    bool used;
+    if (!ipc__read_bool(at, &used) || !peer->shm.memory || peer->shm.mapped || peer->zmq.id.length) {
         return false;
     }
+    if (!used) {
+        drop_memory(peer);
+        return true;
+    }
+    /* What was said to it until now waits with the lane that it had. */
+    ipc__buf_write(&peer->shm.out, (const char *)peer->zmq.out.ops.data, peer->zmq.out.ops.length);
+    ipc__outbox_reset(&peer->zmq.out);
+    forget_token(peer);
+    return ipc__shm_peer_mapped(&peer->shm) && ipc__core_session_lane(peer->session, &ipc__shm_lane, &peer->shm);
+}
+
+static bool control_segment(ipc__peer *peer, ipc_cursor *at, int fd)
+{
+    uint64_t local;
+    uint64_t size;
+    if (!ipc__read_uint(at, &local) || !ipc__read_uint(at, &size) || local > UINT32_MAX) {
+        close(fd);
+        return false;
+    }
+    return ipc__shm_peer_segment(&peer->shm, fd, (uint32_t)local, size);
+}
+
+/* Both descriptors are taken over. */
+static bool control_watch(ipc__peer *peer, ipc_cursor *at, const int *fds)
+{
+    uint64_t handle;
+    bool good = ipc__read_uint(at, &handle) && handle < IPC__HANDLES_MAX && fds[1] >= 0;
+    if (!good || handle >= peer->session->hold_capacity || !peer->session->holds[handle]) {
+        close_all(fds);
+        return good; /* closed or deleted meanwhile */
+    }
+    peer->session->holds[handle]->watched = true;
+    return ipc__shm_peer_watch(&peer->shm, (uint32_t)handle, fds);
+}
+
+/* ---- packets ---- */
+
+/* Close what came along and is not expected; whether that is all right. */
+static bool without(const int *fds)
+{
+    close_all(fds);
+    return fds[0] < 0;
+}
+
+/* The one that is expected; others are closed. */
+static int only(const int *fds)
+{
+    if (fds[1] >= 0) {
+        close(fds[1]);
+    }
+    return fds[0];
+}
+
+/* False: it breaks the protocol. */
+static bool control_packet(ipc__peer *peer, size_t length, const int *fds)
+{
     ipc_cursor at;
     uint32_t fields;
-    int kind = ipc__control_open(&at, packet, (size_t)length, &fields);
-    if (kind == IPC__HELLO && !peer->session && fields == 3 && fd < 0) {
-        control_hello(peer, &at);
-    } else if (kind == IPC__FORK && peer->session && fields == 1 && fd >= 0) {
-        control_fork(peer, at, fd);
-    } else {
-        if (fd >= 0) {
-            close(fd);
+    int kind = ipc__control_open(&at, peer->side->packet, length, &fields);
+    if (kind == IPC__HELLO && !peer->session && fields == 3) {
+        bool good = without(fds);
+        if (good) {
+            control_hello(peer, &at);
         }
-        ipc__peer_reject(peer);
+        return good;
     }
-    return !peer->ended;
+    if (!peer->session) {
+        without(fds);
+        return false;
+    }
+    if (kind == IPC__FORK && fields == 1 && fds[0] >= 0) {
+        control_fork(peer, at, only(fds));
+        return true;
+    }
+    if (kind == IPC__LANE && fields == 1) {
+        return without(fds) && control_lane(peer, &at);
+    }
+    if (kind == IPC__MAPPED && fields == 1) {
+        return without(fds) && control_mapped(peer, &at);
+    }
+    if (kind == IPC__SEGMENT && fields == 2 && fds[0] >= 0 && peer->shm.mapped) {
+        return control_segment(peer, &at, only(fds));
+    }
+    if (kind == IPC__WATCH && fields == 1 && fds[0] >= 0 && peer->shm.mapped) {
+        return control_watch(peer, &at, fds);
+    }
+    without(fds);
+    return false;
 }
+
+static void shm_input(void *owner, ipc__envelope *envelope);
 
 void ipc__peer_control(ipc__peer *peer)
 {
-    while (!peer->ended && control_packet(peer)) {
+    for (int i = 0; i < PACKETS_AT_ONCE && !peer->ended; i++) {
+        int fds[IPC__CONTROL_FDS];
+        ssize_t length = ipc__control_receive_fds(peer->control, peer->side->packet, sizeof peer->side->packet, fds);
+        if (length < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (length <= 0) {
+            ipc__shm_peer_take(&peer->shm, shm_input); /* what it has published is the hub's */
+            ipc__peer_end(peer, IPC__END_CRASH);
+        } else if (!control_packet(peer, (size_t)length, fds)) {
+            ipc__peer_reject(peer);
+        }
+    }
+}
+
+void ipc__peer_fetch(void *owner)
+{
+    ipc__peer *peer = owner;
+    for (int i = 0; i < FETCH_AT_ONCE && !peer->ended && !peer->shm.broken; i++) {
+        int fds[IPC__CONTROL_FDS];
+        ssize_t length = ipc__control_receive_fds(peer->control, peer->side->packet, sizeof peer->side->packet, fds);
+        if (length <= 0) {
+            return; /* its end is seen again */
+        }
+        peer->shm.broken = !control_packet(peer, (size_t)length, fds);
+    }
+}
+
+void ipc__peer_awake(void *mark)
+{
+    ipc__peer *peer = (ipc__peer *)(void *)((char *)mark - 1);
+    if (!peer->ended) {
+        ipc__shm_peer_look(&peer->shm);
     }
 }
 
@@ -366,7 +539,7 @@ static ipc__peer *bind_local(ipc__hubside *side, const ipc__zmq_id *id, const ip
     }
     ipc__peer *peer;
     HASH_FIND(hh, side->by_token, token.data, token.length, peer);
-    if (!peer || !ipc__zmq_peer_bind(&peer->zmq, id)) {
+    if (!peer || peer->shm.memory || !ipc__zmq_peer_bind(&peer->zmq, id)) {
         return NULL;
     }
     forget_token(peer);
@@ -409,6 +582,27 @@ static ipc__peer *bind_new(ipc__hubside *side, const ipc__zmq_id *id, uint64_t e
         return bind_local(side, id, &head, envelope);
     }
     return head.op == IPC__OP_HELLO && epoch == 0 ? bind_remote(side, id, &head, envelope) : NULL;
+}
+
+/* Operations from a peer's memory; NULL: it wrote nonsense there. */
+static void shm_input(void *owner, ipc__envelope *envelope)
+{
+    ipc__peer *peer = owner;
+    if (peer->ended) {
+        return;
+    }
+    ipc_err err = envelope ? ipc__core_input(peer->session, envelope, ipc__now()) : IPC_EPROTO;
+    if (err == IPC_ECLOSED) {
+        ipc__shm_hub_flush(&peer->side->shm); /* the answer to BYE */
+        ipc__peer_end(peer, IPC__END_CLEAN);
+    } else if (err) {
+        ipc__peer_reject(peer);
+    }
+}
+
+bool ipc__peers_take(ipc__hubside *side)
+{
+    return ipc__shm_hub_take(&side->shm, shm_input);
 }
 
 void ipc__peer_input(ipc__hubside *side, const ipc__zmq_id *id, ipc__peer *peer, ipc__envelope *envelope)

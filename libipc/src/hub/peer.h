@@ -6,6 +6,7 @@
 #define IPC__PEER_H
 
 #include "hub/core.h"
+#include "lane/shm_hub.h"
 #include "lane/zmq_hub.h"
 #include "wire/control.h"
 
@@ -15,6 +16,7 @@ typedef struct ipc__peer ipc__peer;
 typedef struct ipc__hubside {
     ipc__core core;
     ipc__zmq_hub *zmq;
+    ipc__shm_hub shm;
     uint64_t epoch;
     const ipc__address *address;
     int epoll;
@@ -30,6 +32,23 @@ void ipc__peer_new(ipc__hubside *side, int control, bool check);
 
 /* Its control socket has something: packets, or its end. */
 void ipc__peer_control(ipc__peer *peer);
+
+/* What epoll says of a peer's eventfd, beside its control socket; and what to do then: it has something in its memory. */
+static inline void *ipc__peer_mark(ipc__peer *peer)
+{
+    return (char *)(void *)peer + 1;
+}
+static inline bool ipc__peer_is_marked(const void *what)
+{
+    return ((uintptr_t)what & 1) != 0;
+}
+void ipc__peer_awake(void *mark);
+
+/* Take what active peers have put into their memory. Whether any had something. */
+bool ipc__peers_take(ipc__hubside *side);
+
+/* Read a peer's control socket while its memory is read. */
+void ipc__peer_fetch(void *owner);
 
 /* An envelope from an id came, of a peer that is bound (or NULL). */
 void ipc__peer_input(ipc__hubside *side, const ipc__zmq_id *id, ipc__peer *peer, ipc__envelope *envelope);

@@ -15,9 +15,9 @@ typedef struct zmq_link {
     int fd;
 } zmq_link;
 
-static bool link_send(ipc__link *base, const ipc__buf *header, ipc__outbox *out)
+static ipc__sent link_send(ipc__link *base, const ipc__buf *header, ipc__outbox *out)
 {
-    return ipc__zmq_send(((zmq_link *)base)->dealer, header, out) == 0;
+    return ipc__zmq_send(((zmq_link *)base)->dealer, header, out) == 0 ? IPC__SENT : IPC__SENT_NEVER;
 }
 
 static int link_receive(ipc__link *base, ipc__envelope *envelope)
@@ -56,6 +56,7 @@ static void link_abandon(ipc__link *base)
 
 static const ipc__link_ops ops = {
     .name = "zmq",
+    .inline_max = IPC__INLINE_MAX,
     .send = link_send,
     .receive = link_receive,
     .readable = link_readable,
