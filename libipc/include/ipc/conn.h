@@ -10,16 +10,24 @@
 
 IPC_BEGIN_DECLS
 
+/** How a session reaches its hub. */
+typedef enum ipc_lane {
+    IPC_LANE_AUTO, /**< As $LIBIPC_LANE says ("shm", "zmq"); without it by shared memory on the hub's host, else by ZeroMQ. */
+    IPC_LANE_SHM, /**< By shared memory, or not at all: IPC_ELANE. $LIBIPC_LANE is not looked at. */
+    IPC_LANE_ZMQ, /**< By ZeroMQ. $LIBIPC_LANE is not looked at. */
+} ipc_lane;
+
 typedef struct ipc_conn_options {
     size_t size;                /**< sizeof(ipc_conn_options): set by the INIT macro. */
     const char *language;       /**< Shown to those who look at the hub; NULL: "c". */
     const char *program;        /**< Likewise; NULL: the program's own name. */
     int64_t connect_timeout_ms; /**< How long to wait for a hub to start and to answer; -1 for ever. */
+    ipc_lane lane;              /**< How the session reaches its hub. */
 } ipc_conn_options;
 
 #define IPC_CONN_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
-        sizeof(ipc_conn_options), NULL, NULL, 10000                                                                    \
+        sizeof(ipc_conn_options), NULL, NULL, 10000, IPC_LANE_AUTO                                                     \
     }
 
 /**
@@ -32,6 +40,8 @@ typedef struct ipc_conn_options {
  * @param options    NULL for the defaults.
  * @return IPC_OK; IPC_EADDRESS; IPC_ENOHUB nothing answers there; IPC_EHUBPROG the hub program cannot be found;
  *         IPC_EPERM the run directory or the hub is another user's, or the TCP address is not loopback;
+ *         IPC_ELANE the lane that was asked for cannot be had; IPC_EINVAL the lane is none, or it is
+ *         left to $LIBIPC_LANE and that is none;
  *         IPC_EPROTO the hub speaks another version; IPC_ELIMIT the hub takes no more sessions; IPC_ENOMEM; IPC_ESYS.
  * Thread safety: any thread. Blocking: up to connect_timeout_ms.
  */

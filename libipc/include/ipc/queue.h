@@ -31,8 +31,8 @@ typedef struct ipc_queue_options {
     uint64_t maxsize;        /**< The most items it holds; 0 for no bound. */
     ipc_redeliver redeliver; /**< Joinable: which ends of a session hand out again what it has not finished. */
     uint32_t max_deliveries; /**< Joinable: an item that came back unfinished so often is not handed out again;
-                                   at most 1000, 0 for no bound. What a killed consumer had not taken counts for
-                                   the oldest such item, since it may have killed it, but never as the last time. */
+                                   at most 1000, 0 for no bound. Over ZeroMQ, what a killed consumer had not taken counts
+                                   for the oldest such item, since it may have killed it, but never as the last time. */
     const char *dead_letter; /**< The name of the queue that it goes to then, which is made if there is none; NULL:
                                    it is dropped, and the hub's log says so. Either way it counts as done. */
 } ipc_queue_options;
@@ -110,6 +110,21 @@ IPC_EXPORT ipc_err ipc_queue_put_many(ipc_queue *queue, const ipc_packed *values
  * Thread safety: any thread. Blocking: up to timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item);
+
+/**
+ * Take the oldest item without a copy: a large value is read where its producer wrote it, in memory that both share (or where
+ * the hub laid it, if the producer's session is over ZeroMQ). Where this session is over ZeroMQ, for values up to 32 KiB, and for
+ * more than 1024 of them at a time, it is as ipc_queue_get().
+ *
+ * Its producer could still change the bytes that ipc_msg_bytes() shows; what looks at the message as a value (ipc_unpack(),
+ * ipc_cursor_open()) copies them first; ipc_cursor_init() walks the bytes where they are. They stay until ipc_msg_free(), or until
+ * the connection is closed, after which they may change; in a forked child they may change at any time. What is not given back
+ * keeps its producer from using that part of its memory again.
+ *
+ * @return As ipc_queue_get().
+ * Thread safety: any thread. Blocking: up to timeout_ms.
+ */
+IPC_EXPORT ipc_err ipc_queue_get_borrowed(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item);
 
 /**
  * Take several items: wait for the first, then take what is here without waiting.

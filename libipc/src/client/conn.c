@@ -86,6 +86,23 @@ static const char *private_hub(void)
     return private_name;
 }
 
+/* What the options leave open, the environment says. */
+static ipc_err set_lane(ipc_conn *conn)
+{
+    const char *wish = getenv("LIBIPC_LANE");
+    if (conn->lane == IPC_LANE_AUTO && wish && *wish && strcmp(wish, "auto") != 0) {
+        if (strcmp(wish, "shm") != 0 && strcmp(wish, "zmq") != 0) {
+            return ipc__fail(IPC_EINVAL, "LIBIPC_LANE is \"%s\"; it may be \"auto\", \"shm\" or \"zmq\"", wish);
+        }
+        conn->lane = *wish == 'z' ? IPC_LANE_ZMQ : IPC_LANE_SHM;
+    }
+    if (conn->lane == IPC_LANE_SHM && conn->address.scheme == IPC__SCHEME_TCP) {
+        return ipc__fail(IPC_ELANE, "%s is reached by ZeroMQ; LIBIPC_LANE or the options ask for shared memory",
+                         conn->address.text);
+    }
+    return IPC_OK;
+}
+
 static ipc_err set_address(ipc_conn *conn, const char *address)
 {
     if (!address || !*address) {
@@ -97,7 +114,7 @@ static ipc_err set_address(ipc_conn *conn, const char *address)
     }
     ipc_err err = ipc__address_parse(&conn->address, address);
     conn->start = conn->address.scheme == IPC__SCHEME_NAME;
-    return err;
+    return err ? err : set_lane(conn);
 }
 
 static ipc_err check_options(const ipc_conn_options *given, ipc_conn_options *options)
@@ -108,6 +125,9 @@ static ipc_err check_options(const ipc_conn_options *given, ipc_conn_options *op
             return ipc__fail(IPC_EINVAL, "ipc_conn_options.size is %zu; begin with IPC_CONN_OPTIONS_INIT", given->size);
         }
         memcpy(options, given, given->size);
+    }
+    if ((unsigned)options->lane > IPC_LANE_ZMQ) {
+        return ipc__fail(IPC_EINVAL, "lane %d is none of ipc_lane", (int)options->lane);
     }
     return IPC_OK;
 }
@@ -125,8 +145,10 @@ static ipc_err conn_new(ipc_conn **out, const char *address, const ipc_conn_opti
     }
     atomic_init(&conn->refs, 1);
     conn->control = conn->reaching = conn->heir_control = conn->child_control = -1;
+    conn->memory[0] = conn->memory[1] = -1;
     conn->state = IPC__CONN_LOST;
     conn->connect_timeout_ms = options.connect_timeout_ms;
+    conn->lane = options.lane;
     init_sync(conn);
     conn->language = strdup(options.language ? options.language : "c");
     conn->program = strdup(options.program ? options.program : program_invocation_short_name);
@@ -464,6 +486,7 @@ void ipc__conn_forked(ipc_conn *conn)
     if (conn->heir_control >= 0) {
         close(conn->heir_control);
     }
+    ipc__conn_drop_memory(conn);
     conn->watchers = 0;
     conn->forks++;
     conn->heir_control = conn->child_control;
@@ -473,13 +496,13 @@ void ipc__conn_forked(ipc_conn *conn)
         close(conn->wake);
     }
     init_sync(conn);
+    ipc__outbox_reset(&conn->out);
     if (conn->link) {
         conn->link->ops->abandon(conn->link);
         conn->link = NULL;
     }
-    ipc__outbox_reset(&conn->out);
     conn->pending = NULL;
-    conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
+    conn->spun = conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
     if (conn->closing) {

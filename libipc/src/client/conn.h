@@ -48,6 +48,7 @@ struct ipc_conn {
     char *program;
     int64_t connect_timeout_ms;
     ipc__address address;
+    ipc_lane lane;
     bool start;   /* a hub may be started */
     bool private; /* this program's own hub */
 
@@ -61,6 +62,8 @@ struct ipc_conn {
     ipc__link *link;
     int control;  /* the lifeline; -1: a remote hub */
     int reaching; /* one that is not greeted yet; guarded by the list's lock, for a forked child to close */
+    int memory
+        [2]; /* of a session that is not bound yet: shared memory, and what wakes the hub; -1: none. As reaching */
     ipc__welcome welcome;
     uint64_t clock_offset; /* what to take from the hub's times to get ours */
     uint64_t seq;
@@ -75,7 +78,9 @@ struct ipc_conn {
     ipc__pending *pending;
     ipc__slot *slots;
     uint32_t slot_count;
-    uint64_t heard_at; /* remote: when the hub was heard last */
+    unsigned looks;      /* at what came */
+    uint64_t checked_at; /* without a thread: when the control socket was looked at last (ticks) */
+    uint64_t heard_at;   /* remote: when the hub was heard last */
     uint64_t pinged_at;
     uint64_t ping_seq;
 
@@ -89,6 +94,7 @@ struct ipc_conn {
 
     /* Who moves things: one thread at a time waits on the descriptors for all. */
     bool driving;
+    bool spun;          /* in vain, just now */
     bool thread_drives; /* it is the library's thread */
     bool thread_parked; /* it sleeps until told */
     bool thread_ticks;  /* it sleeps, but looks up within a tick */
@@ -118,6 +124,9 @@ ipc_err ipc__conn_enter(ipc_conn *conn);
 
 /* The session is over: whoever waits learns it. The lock is held. */
 void ipc__conn_lose(ipc_conn *conn, ipc_err why);
+
+/* Close what came of shared memory and was not used. */
+void ipc__conn_drop_memory(ipc_conn *conn);
 
 /* Let go of the link and the control socket. The lock is held, and nobody drives. */
 void ipc__conn_drop_link(ipc_conn *conn);
@@ -185,11 +194,20 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 /* The same, but nothing interrupts it: for waits that are short, and must come to their end. */
 ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t deadline);
 
+/* Where deliveries lie in shared memory: look for a while, if that pays. Whether something came. */
+bool ipc__conn_spin(ipc_conn *conn);
+
 /* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
 void ipc__conn_await_change(ipc_conn *conn);
 
 /* Process what came, without waiting. Whether anything did. */
 bool ipc__conn_pump(ipc_conn *conn);
+
+/* Read what came beside the link: segments, and the hub's end. */
+void ipc__conn_read_control(ipc_conn *conn);
+
+/* A call begins on a lane without a thread: what came meanwhile is processed, and the hub's end is noticed soon. */
+void ipc__conn_look(ipc_conn *conn);
 
 /* Wake whoever waits, to look again. */
 void ipc__conn_wake(ipc_conn *conn);

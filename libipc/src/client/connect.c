@@ -5,6 +5,7 @@
  */
 #include "client/handle.h"
 #include "hub/hub.h"
+#include "lane/shm_layout.h"
 #include "util/error.h"
 
 #include <errno.h>
@@ -72,6 +73,7 @@ static void give_up(ipc_conn *conn)
         close(conn->reaching);
         conn->reaching = -1;
     }
+    ipc__conn_drop_memory(conn);
     ipc__conns_unlock();
 }
 
@@ -123,6 +125,108 @@ static ipc_err greet(const ipc_conn *conn, int control, ipc__welcome *welcome, u
     return length <= 0 ? no_hub(conn) : read_answer(control, answer, (size_t)length, welcome);
 }
 
+/* ---- shared memory ---- */
+
+void ipc__conn_drop_memory(ipc_conn *conn)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (conn->memory[i] >= 0) {
+            close(conn->memory[i]);
+            conn->memory[i] = -1;
+        }
+    }
+}
+
+static bool send_number(int control, ipc__packet kind, unsigned number, bool flag)
+{
+    ipc__buf packet = {0};
+    msgpack_packer packer = ipc__packer(&packet);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_int(&packer, kind);
+    if (kind == IPC__LANE) {
+        msgpack_pack_uint32(&packer, number);
+    } else {
+        flag ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    }
+    bool sent = !packet.failed && ipc__control_send(control, &packet, -1);
+    ipc__buf_free(&packet);
+    return sent;
+}
+
+/* The hub's answer: memory and what wakes it, or its words for why not. */
+static ipc_err read_memory(int control, int fds[2])
+{
+    unsigned char packet[IPC__PACKET_MAX];
+    int came[IPC__CONTROL_FDS];
+    ssize_t length = ipc__control_receive_fds(control, packet, sizeof packet, came);
+    if (length <= 0) {
+        return ipc__fail(IPC_ENOHUB, "the hub has ended");
+    }
+    ipc_cursor at;
+    uint32_t fields;
+    int64_t code;
+    ipc__bytes words;
+    bool good = ipc__control_open(&at, packet, (size_t)length, &fields) == IPC__MEMORY && ipc__read_int(&at, &code) &&
+                ipc__read_str(&at, &words);
+    if (good && code == IPC_OK && came[0] >= 0 && came[1] >= 0) {
+        fds[0] = came[0];
+        fds[1] = came[1];
+        return IPC_OK;
+    }
+    for (unsigned i = 0; i < IPC__CONTROL_FDS; i++) {
+        if (came[i] >= 0) {
+            close(came[i]);
+        }
+    }
+    if (good && code == IPC_OK) {
+        return ipc__fail(IPC_ELANE, "no descriptors are left for shared memory");
+    }
+    return good ? ipc__fail(IPC_ELANE, "%.*s", (int)words.length, (const char *)words.data)
+                : ipc__fail(IPC_EPROTO, "the hub does not answer as this protocol says");
+}
+
+/* Ask for memory, if the lane may be had that way. Without the lock. IPC_OK also where the session does without. */
+static ipc_err ask_memory(ipc_conn *conn, int control, uint64_t deadline)
+{
+    if (conn->lane == IPC_LANE_ZMQ) {
+        return IPC_OK;
+    }
+    if (!send_number(control, IPC__LANE, IPC__SHM_VERSION, false)) {
+        return no_hub(conn);
+    }
+    ipc_err err = ipc__wait_fd(control, deadline);
+    if (err) {
+        return err == IPC_ETIMEOUT ? no_hub(conn) : err;
+    }
+    int fds[2] = {-1, -1};
+    err = read_memory(control, fds);
+    ipc__conns_lock(); /* a child that is forked from here on knows of them */
+    conn->memory[0] = fds[0];
+    conn->memory[1] = fds[1];
+    ipc__conns_unlock();
+    if (err == IPC_ELANE && conn->lane == IPC_LANE_AUTO) {
+        ipc__log(IPC_LOG_WARN, "the session with the hub at %s uses ZeroMQ: %s", conn->address.text, ipc_last_error());
+        err = IPC_OK;
+    }
+    return err;
+}
+
+/* Map the memory, and tell the hub. The lock is held. IPC_ELANE; IPC_OK also where the session does without. */
+static ipc_err use_memory(ipc_conn *conn)
+{
+    int fds[2] = {conn->memory[0], conn->memory[1]};
+    conn->memory[0] = conn->memory[1] = -1;
+    ipc_err err = ipc__shm_link_open(&conn->link, fds[0], fds[1], conn->control);
+    if (!send_number(conn->control, IPC__MAPPED, 0, !err)) {
+        return no_hub(conn);
+    }
+    if (err && conn->lane == IPC_LANE_AUTO) {
+        ipc__log(IPC_LOG_WARN, "the session with the hub at %s uses ZeroMQ: %s", conn->address.text, ipc_last_error());
+        err = IPC_OK;
+    }
+    return err;
+}
+
 /* One try. */
 static ipc_err try_local(ipc_conn *conn, int *control, ipc__welcome *welcome, uint64_t deadline)
 {
@@ -131,6 +235,7 @@ static ipc_err try_local(ipc_conn *conn, int *control, ipc__welcome *welcome, ui
         return err;
     }
     err = greet(conn, *control, welcome, deadline);
+    err = err ? err : ask_memory(conn, *control, deadline);
     if (err) {
         give_up(conn);
     }
@@ -176,10 +281,14 @@ static void pack_header(ipc_conn *conn)
 /* Begin a session's counts. */
 static ipc_err open_link(ipc_conn *conn, const char *endpoint)
 {
-    ipc_err err = ipc__zmq_link_open(&conn->link, endpoint, conn->welcome.max_message);
+    ipc_err err = conn->memory[0] >= 0 ? use_memory(conn) : IPC_OK;
+    if (!err && !conn->link) {
+        err = ipc__zmq_link_open(&conn->link, endpoint, conn->welcome.max_message);
+    }
     if (err) {
         return err;
     }
+    conn->out.inline_max = conn->link->ops->inline_max;
     conn->seq = conn->sent = conn->acked = conn->flushed_seq = 0;
     conn->waiting_out = conn->busy = false;
     conn->flushed_at = conn->pinged_at = conn->ping_seq = 0;
@@ -190,11 +299,25 @@ static ipc_err open_link(ipc_conn *conn, const char *endpoint)
     return IPC_OK;
 }
 
+/* A forked child has its parent's handles, and deliveries of its own. */
+static ipc_err know_handles(ipc_conn *conn)
+{
+    for (uint32_t id = 0; id < conn->slot_count; id++) {
+        if (conn->slots[id].handle && !conn->link->ops->claims->opened(conn->link, id)) {
+            return ipc__fail_plain(IPC_ENOMEM);
+        }
+    }
+    return IPC_OK;
+}
+
 ipc_err ipc__conn_bind(ipc_conn *conn, uint64_t deadline)
 {
     ipc_err err = open_link(conn, conn->welcome.endpoint);
     if (err) {
         return err;
+    }
+    if (conn->link->ops->claims) {
+        return know_handles(conn);
     }
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_BIND, 0, 1);
     msgpack_pack_bin_with_body(&packer, conn->welcome.token, IPC__TOKEN_SIZE);
@@ -302,6 +425,7 @@ static ipc_err connect_local(ipc_conn *conn, uint64_t deadline)
 
 void ipc__conn_drop_link(ipc_conn *conn)
 {
+    ipc__outbox_reset(&conn->out); /* parts of it may lie in the link's memory */
     if (conn->link) {
         conn->link->ops->close(conn->link);
         conn->link = NULL;
@@ -310,7 +434,7 @@ void ipc__conn_drop_link(ipc_conn *conn)
         close(conn->control);
         conn->control = -1;
     }
-    ipc__outbox_reset(&conn->out);
+    ipc__conn_drop_memory(conn);
 }
 
 static bool nobody_drives(void *arg)
@@ -356,7 +480,11 @@ ipc_err ipc__conn_revive(ipc_conn *conn)
     conn->control = conn->heir_control;
     conn->heir_control = -1;
     conn->welcome = conn->heir_welcome;
-    ipc_err err = ipc__conn_bind(conn, ipc__deadline(ipc__now(), conn->connect_timeout_ms));
+    uint64_t deadline = ipc__deadline(ipc__now(), conn->connect_timeout_ms);
+    pthread_mutex_unlock(&conn->lock);
+    ipc_err err = ask_memory(conn, conn->control, deadline);
+    pthread_mutex_lock(&conn->lock);
+    err = err ? err : ipc__conn_bind(conn, deadline);
     err = err ? err : ipc__conn_start_thread(conn);
     if (err) {
         ipc__conn_lose(conn, err);

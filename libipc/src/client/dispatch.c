@@ -194,6 +194,16 @@ static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *e
     if (head->op == IPC__OP_REPLY) {
         return on_reply(conn, head, envelope, hub_now);
     }
+    if (head->op == IPC__OP_SEGMENT_GONE) {
+        uint64_t number;
+        uint64_t none;
+        bool known = conn->link->ops->claims && head->fields == 2 && ipc__read_uint(&envelope->at, &number) &&
+                     ipc__read_uint(&envelope->at, &none) && number <= UINT32_MAX;
+        if (known) {
+            conn->link->ops->claims->segment_gone(conn->link, (uint32_t)number);
+        }
+        return known;
+    }
     ipc__handle *handle = find_handle(conn, head->handle);
     bool good = handle_op(conn, handle, head, envelope, hub_now);
     if (handle && handle->ready_fd >= 0) {
@@ -204,8 +214,8 @@ static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *e
 
 bool ipc__conn_dispatch(ipc_conn *conn, ipc__envelope *envelope)
 {
-    uint64_t header[3]; /* epoch, now_us, acked */
-    if (!ipc__envelope_open(envelope, header, 3)) {
+    uint64_t header[3] = {0, 0, conn->sent}; /* epoch, now_us, acked; where there is none, what was sent is the hub's */
+    if (!ipc__envelope_open(envelope, header, envelope->bare ? 0 : 3)) {
         return false;
     }
     conn->heard_at = ipc__now();

@@ -37,7 +37,9 @@ static bool send_fork(ipc_conn *conn, int socket)
             msgpack_pack_uint32(&packer, id);
         }
     }
-    int lifeline = conn->state == IPC__CONN_FORKED ? conn->heir_control : conn->control;
+    /* A child that is just taking its session up has it as its own already. */
+    bool heir = conn->state == IPC__CONN_FORKED && conn->heir_control >= 0;
+    int lifeline = heir ? conn->heir_control : conn->control;
     bool sent = !packet.failed && ipc__control_send(lifeline, &packet, socket);
     ipc__buf_free(&packet);
     return sent;

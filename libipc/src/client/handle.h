@@ -36,12 +36,13 @@ typedef struct ipc__prefetch {
     uint32_t window;
     uint64_t reported_at;
     uint64_t last_get;
-    unsigned getters; /* threads that wait for a delivery */
-    bool telling;     /* the library's thread will report */
-    bool demand;      /* the hub knows that we want some */
-    bool polling;     /* a thread asks the hub whether there is anything */
-    bool fenced;      /* deliveries are void until REVOKE */
-    uint32_t mean;    /* bytes of a value, lately */
+    unsigned getters;  /* threads that wait for a delivery */
+    bool telling;      /* the library's thread will report */
+    bool demand;       /* the hub knows that we want some */
+    bool polling;      /* a thread asks the hub whether there is anything */
+    bool fenced;       /* deliveries are void until REVOKE */
+    uint64_t asked_at; /* where deliveries lie in shared memory: the position at which the hub was asked */
+    uint32_t mean;     /* bytes of a value, lately */
 } ipc__prefetch;
 
 struct ipc__handle {
@@ -62,7 +63,9 @@ struct ipc__handle {
     bool drained;      /* shut, and the hub said that nothing is left; it is asked again before that is believed */
     bool signalled;    /* ready_fd is readable */
     unsigned fd_forks; /* the connection's, when ready_fd was made: an older one is a parent's */
-    int ready_fd;      /* an eventfd for those who wait on descriptors; -1: nobody asked for it */
+    int ready_fd;      /* an epoll set for those who wait on descriptors; -1: nobody asked for it. In it: */
+    int own_fd;        /* an eventfd that this process makes readable; */
+    int hub_fd; /* on a lane without a thread: a socket by which the hub does, and the control socket's end; -1: none */
     uint64_t credits;
     uint64_t credits_until;
     uint64_t credits_half; /* when so few are left, the puts go out: the hub can give more before none is left */
@@ -140,9 +143,15 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg);
 /* Wait for a delivery and take it. IPC_OK; IPC_EEMPTY; the handle's end; errors of waiting. */
 ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item);
 
-/* The same, if the value is acceptable: an error of accepts() leaves it where it is. */
-ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)(ipc__bytes value, void *arg),
-                     void *arg, ipc_msg **item);
+/* Bytes of a value that are its head. */
+enum { IPC__HEAD_MAX = 16 };
+
+/* The same, if the value is acceptable by its head and length: an error of accepts() leaves it where it is. */
+ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms,
+                     ipc_err (*accepts)(ipc__bytes head, size_t length, void *arg), void *arg, ipc_msg **item);
+
+/* The same as ipc__take(); a large value stays where it is, if that is shared memory. */
+ipc_err ipc__take_borrowed(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item);
 
 /* Take what is here, without asking the hub. IPC_EEMPTY: nothing is. */
 ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item);
@@ -152,6 +161,10 @@ void ipc__take_wish(ipc__handle *handle, size_t count);
 
 /* A descriptor that is readable while ipc__take() would not wait. IPC_ESYS. */
 ipc_err ipc__take_fd(ipc__handle *handle, int *fd);
+
+/* In another session: whoever writes it is asked to do so again. And: it is closed. */
+void ipc__take_watch(ipc__handle *handle);
+void ipc__take_unwatch(ipc__handle *handle);
 
 /* Make it tell the truth, after anything changed. */
 void ipc__take_signal(ipc__handle *handle);

@@ -37,6 +37,8 @@ ipc__block *ipc__block_of_msg(const ipc_msg *msg)
 
 /* ---- the window ---- */
 
+enum { RING_MS = 200 }; /* how long the hub may take to read a ring, whatever the timeout of a put */
+
 struct room {
     ipc_conn *conn;
     uint64_t length;
@@ -55,10 +57,33 @@ static bool has_news(void *arg)
     return has_room(arg) || ((struct room *)arg)->ping.done;
 }
 
+/* The ring's room, where there is a ring. */
+static bool ring_has_room(void *arg)
+{
+    const struct room *room = arg;
+    const ipc_conn *conn = room->conn;
+    return conn->state != IPC__CONN_LIVE ||
+           (ipc__outbox_empty(&conn->out) && conn->link->ops->claims->room(conn->link, room->length));
+}
+
+/* The hub is at work on what is in the ring: that is no waiting for room in the object, and not bounded by its timeout alone. */
+static ipc_err wait_for_ring(struct room *room, uint64_t deadline)
+{
+    if (ring_has_room(room)) {
+        return IPC_OK;
+    }
+    uint64_t soon = ipc__deadline(ipc__now(), RING_MS);
+    return ipc__conn_wait(room->conn, ring_has_room, room, soon > deadline ? soon : deadline);
+}
+
 static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t deadline)
 {
     struct room room = {.conn = handle->conn, .length = length};
     ipc_err err = IPC_OK;
+    if (handle->conn->link->ops->claims) {
+        err = wait_for_ring(&room, deadline);
+        return err == IPC_ETIMEOUT ? ipc__fail(IPC_EFULL, "the hub has not taken in what was put before") : err;
+    }
     while (!err && !has_room(&room)) {
         /* A ping's answer brings the count, however little is on the way; others may put meanwhile. */
         ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
@@ -78,6 +103,10 @@ static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t dead
 
 static bool take_credit(ipc__handle *handle)
 {
+    ipc__link *link = handle->conn->link;
+    if (link->ops->claims) {
+        return link->ops->claims->credit(link, handle->id);
+    }
     if (handle->credits == 0 || ipc__now_coarse() + IPC__COARSE_LAG_US >= handle->credits_until) {
         handle->credits = 0;
         return false;
@@ -86,16 +115,48 @@ static bool take_credit(ipc__handle *handle)
     return true;
 }
 
-/* Write the operation's value. Out of memory: the operation is taken back. */
-static bool write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block)
+/* A large value goes where the hub and its consumer can see it. NULL: it goes as it is. */
+static ipc__block *stage(const ipc_conn *conn, ipc__bytes value)
 {
-    if (ipc__write_value(&conn->out, value, block) && !conn->out.ops.failed) {
+    ipc__link *link = conn->link;
+    if (!link->ops->claims || value.length <= link->ops->inline_max) {
+        return NULL;
+    }
+    ipc__block *block = link->ops->claims->stage(link, value.length);
+    if (block) {
+        memcpy((void *)(uintptr_t)block->data, value.data, value.length);
+    }
+    return block;
+}
+
+/* A large value is placed before its operation goes: what cannot be placed is not put. */
+static bool place(ipc_conn *conn, unsigned frames)
+{
+    const ipc__claim_ops *claims = conn->link->ops->claims;
+    return !claims || conn->out.frame_count == frames || claims->place(conn->link, &conn->out);
+}
+
+/* Write the operation's value. Out of memory: the operation is taken back. */
+static ipc_err write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block)
+{
+    unsigned frames = conn->out.frame_count;
+    ipc__block *staged = stage(conn, value);
+    bool written = ipc__write_value(&conn->out, value, staged ? staged : block) && !conn->out.ops.failed;
+    ipc__block_unref(staged);
+    if (written && place(conn, frames)) {
         conn->sent += value.length;
-        return true;
+        return IPC_OK;
+    }
+    if (conn->out.frame_count > frames) {
+        ipc__block_unref(conn->out.frames[--conn->out.frame_count]);
+        conn->out.frame_bytes -= value.length;
     }
     conn->out.ops.length = start;
     conn->out.ops.failed = false;
-    return false;
+    return written ? ipc__fail(IPC_ENOMEM,
+                               "a value of %zu bytes cannot be shared: too little memory, or too few descriptors",
+                               value.length)
+                   : ipc__fail_plain(IPC_ENOMEM);
 }
 
 static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block)
@@ -103,11 +164,11 @@ static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *
     ipc_conn *conn = handle->conn;
     size_t start = conn->out.ops.length;
     ipc__op_begin(conn, IPC__OP_PUT, handle->id, 1);
-    if (!write_value(conn, start, value, block)) {
-        return ipc__fail_plain(IPC_ENOMEM);
+    ipc_err err = write_value(conn, start, value, block);
+    if (!err) {
+        ipc__conn_post(conn);
     }
-    ipc__conn_post(conn);
-    return IPC_OK;
+    return err;
 }
 
 static ipc_err put_asking(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
@@ -116,11 +177,12 @@ static ipc_err put_asking(ipc__handle *handle, ipc__bytes value, ipc__block *blo
     size_t start = conn->out.ops.length;
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_PUT_WAIT, handle->id, 2);
     msgpack_pack_int64(&packer, ipc__left_ms(ipc__now(), deadline));
-    if (!write_value(conn, start, value, block)) {
-        return ipc__fail_plain(IPC_ENOMEM);
+    ipc_err err = write_value(conn, start, value, block);
+    if (err) {
+        return err;
     }
     ipc__pending pending;
-    ipc_err err = ipc__conn_call(conn, &pending, deadline);
+    err = ipc__conn_call(conn, &pending, deadline);
     ipc__buf_free(&pending.reply);
     return err;
 }
@@ -138,23 +200,25 @@ static ipc_err may_put(ipc__handle *handle, ipc__bytes value, uint64_t deadline)
     return !err && handle->shut ? ipc__fail_plain(IPC_ESHUTDOWN) : err;
 }
 
-ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
+static ipc_err put_credited(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
 {
-    ipc_err err = may_put(handle, value, deadline);
-    if (err) {
-        return err;
-    }
     if (!handle->bound) {
         return put_pipelined(handle, value, block);
     }
-    if (take_credit(handle)) {
-        err = put_pipelined(handle, value, block);
-        if (!err && handle->credits == handle->credits_half) {
-            ipc__conn_flush(handle->conn);
-        }
-        return err;
+    if (!take_credit(handle)) {
+        return put_asking(handle, value, block, deadline);
     }
-    return put_asking(handle, value, block, deadline);
+    ipc_err err = put_pipelined(handle, value, block);
+    if (!err && handle->credits == handle->credits_half) {
+        ipc__conn_flush(handle->conn);
+    }
+    return err;
+}
+
+ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)
+{
+    ipc_err err = may_put(handle, value, deadline);
+    return err ? err : put_credited(handle, value, block, deadline);
 }
 
 ipc_err ipc__put_confirm(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline)

@@ -24,8 +24,11 @@ msgpack_packer ipc__op_begin(ipc_conn *conn, ipc__op op, uint32_t handle, unsign
     return packer;
 }
 
-static bool send_outbox(ipc_conn *conn)
+static ipc__sent send_outbox(ipc_conn *conn)
 {
+    if (conn->link->ops->claims) {
+        return conn->link->ops->send(conn->link, &conn->header, &conn->out); /* nothing is gathered */
+    }
     uint64_t burst = conn->seq - conn->flushed_seq;
     conn->busy = conn->out.ops.length > BUSY_BYTES || burst >= (conn->busy ? BUSY_STAYS : BUSY_STARTS);
     conn->flushed_seq = conn->seq;
@@ -39,10 +42,14 @@ void ipc__conn_flush(ipc_conn *conn)
     bool any = false;
     /* What comes meanwhile may have to be answered. */
     while (!ipc__outbox_empty(&conn->out) && conn->state == IPC__CONN_LIVE) {
-        if (!send_outbox(conn)) {
+        ipc__sent sent = send_outbox(conn);
+        if (sent == IPC__SENT_NEVER) {
             ipc__outbox_reset(&conn->out);
             ipc__conn_lose(conn, IPC_ELOST);
             return;
+        }
+        if (sent == IPC__SENT_LATER) {
+            break;
         }
         /* A send may swallow the edge that would have woken the driver: then what came is taken here. */
         any = (conn->link->ops->readable(conn->link) && ipc__conn_pump(conn)) || any;
@@ -67,7 +74,7 @@ void ipc__conn_kick(ipc_conn *conn)
 
 void ipc__conn_post(ipc_conn *conn)
 {
-    if (ipc__outbox_full(&conn->out)) {
+    if (conn->link->ops->claims || ipc__outbox_full(&conn->out)) {
         ipc__conn_flush(conn);
     } else if (!conn->waiting_out) {
         uint64_t now = ipc__now();

@@ -5,8 +5,12 @@
 #include "client/handle.h"
 #include "util/error.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     WINDOW_MAX = 16384,
@@ -17,7 +21,23 @@ enum {
     POLL_MS = 500,                  /* the hub answers a POLL sooner */
     FENCE_MS = 500,                 /* and a RECALLED, if it lives */
     WANTS_US = 20 * 1000,           /* who has not asked for so long wants nothing any more */
+    WANTS_MS = WANTS_US / 1000,
+    COPY_MAX = 32 * 1024, /* a smaller value is copied out of shared memory, wherever it lies */
 };
+
+/* Where deliveries lie in shared memory: what the lane does for that. NULL: they come with envelopes, and lie in the ring here. */
+static const ipc__claim_ops *claims_of(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    return conn->state == IPC__CONN_LIVE && handle->generation == conn->generation ? conn->link->ops->claims : NULL;
+}
+
+/* Whether there is a delivery here. */
+static bool is_there(const ipc__handle *handle)
+{
+    const ipc__claim_ops *claims = claims_of(handle);
+    return handle->in.count || (claims && claims->ready(handle->conn->link, handle->id));
+}
 
 /* ---- the ring ---- */
 
@@ -98,7 +118,9 @@ static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
     msgpack_pack_int64(&packer, wait_ms);
     in->reported = in->flowed = in->taken;
     in->reported_at = ipc__now();
-    in->demand = wait_ms != 0;
+    in->demand = wait_ms < 0; /* one that ends by itself is none to rely on */
+    const ipc__claim_ops *claims = claims_of(handle);
+    in->asked_at = claims ? claims->position(handle->conn->link, handle->id) : 0;
 }
 
 static uint32_t window_of(const ipc__handle *handle)
@@ -113,7 +135,7 @@ static uint32_t window_of(const ipc__handle *handle)
     return window < by_bytes ? window : by_bytes;
 }
 
-static void report(ipc__handle *handle, bool demand)
+static void report_for(ipc__handle *handle, bool demand, int64_t wait_ms)
 {
     const ipc__prefetch *in = &handle->in;
     if (!demand || in->fenced) {
@@ -122,12 +144,18 @@ static void report(ipc__handle *handle, bool demand)
     }
     /* Who only waits on the descriptor is shown one item. */
     bool idle = handle->ready_fd >= 0 && !in->getters && ipc__now() > in->last_get + WANTS_US;
-    send_flow(handle, idle ? 1 : window_of(handle), -1);
+    send_flow(handle, idle ? 1 : window_of(handle), handle->ready_fd >= 0 ? -1 : wait_ms);
+}
+
+/* Without a thread that would withdraw it, the demand of one that does not wait ends by itself. */
+static void report(ipc__handle *handle, bool demand)
+{
+    report_for(handle, demand, claims_of(handle) && !handle->in.getters ? WANTS_MS : -1);
 }
 
 void ipc__take_report(ipc__handle *handle)
 {
-    if (handle->in.taken != handle->in.reported) {
+    if (handle->in.taken != handle->in.reported && !claims_of(handle)) { /* the hub sees it otherwise */
         report(handle, handle->in.demand);
     }
 }
@@ -223,12 +251,19 @@ void ipc__on_revoke(ipc__handle *handle, uint64_t first, uint64_t last)
 
 /* ---- taking ---- */
 
+/* Whether the hub knows that something is wanted here. What it delivered since, and took back or another thread took, has used that up. */
+static bool asks(const ipc__handle *handle)
+{
+    const ipc__prefetch *in = &handle->in;
+    const ipc__claim_ops *claims = claims_of(handle);
+    return in->fenced || (in->demand && !(claims && claims->position(handle->conn->link, handle->id) != in->asked_at));
+}
+
 /* Whether a getter has something to do: take, ask, or return the end. */
 static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
-    const ipc__prefetch *in = &handle->in;
-    return handle->closed || in->count || handle->end || handle->drained || (!in->fenced && !in->demand) ||
+    return handle->closed || is_there(handle) || handle->end || handle->drained || !asks(handle) ||
            handle->generation != handle->conn->generation;
 }
 
@@ -246,11 +281,17 @@ static void adapt(ipc__prefetch *in, uint64_t waited, uint64_t now)
 static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
 {
     ipc__prefetch *in = &handle->in;
-    if ((in->taken - in->flowed) * 2 >= window_of(handle)) {
+    const ipc__claim_ops *claims = claims_of(handle);
+    if ((in->taken - in->flowed) * 2 >= window_of(handle) ||
+        (claims && claims->tell(handle->conn->link, handle->id, in->taken))) {
         uint64_t now = ipc__now();
-        adapt(in, now > arrived ? now - arrived : 0, now);
+        bool known = arrived != UINT64_MAX; /* when what was taken came; else the last report tells how fast it goes */
+        uint64_t waited = known ? (now > arrived ? now - arrived : 0) : now - in->reported_at;
+        adapt(in, waited, now);
         report(handle, true);
         ipc__conn_post(handle->conn);
+    } else if (claims) {
+        return; /* the hub looks for itself */
     } else if (coarse > in->reported_at + IDLE_US) {
         report(handle, in->demand);
         ipc__conn_post(handle->conn);
@@ -283,16 +324,137 @@ static ipc_msg *message_of(const ipc__entry *entry)
     return msg;
 }
 
-/* What a value must be to be taken; a NULL one takes any. */
+/* What a value must be to be taken, and how; a NULL one takes any. */
 struct acceptance {
-    ipc_err (*accepts)(ipc__bytes value, void *arg);
+    ipc_err (*accepts)(ipc__bytes head, size_t length, void *arg); /* NULL: any */
     void *arg;
+    bool borrows; /* a large one stays in shared memory */
 };
+
+/* What there is to know of a message's delivery; and that it is taken. */
+static void note_taken(ipc__handle *handle, ipc_msg *msg, uint64_t position, uint64_t coarse)
+{
+    msg->source = handle->number;
+    msg->position = position;
+    msg->generation = handle->generation;
+    handle->in.taken = position;
+    handle->in.last_get = coarse;
+}
+
+/* A part of a delivery's bytes, from its beginning. */
+static void copy_delivery(const ipc__delivery *delivery, unsigned char *to, uint32_t length)
+{
+    uint32_t first = length < delivery->first ? length : delivery->first;
+    if (first) {
+        memcpy(to, delivery->data, first);
+    }
+    if (first < length) {
+        memcpy(to + first, delivery->rest, length - first);
+    }
+}
+
+static ipc_err check_delivery(const struct acceptance *check, const ipc__delivery *delivery)
+{
+    unsigned char head[IPC__HEAD_MAX];
+    uint32_t length = delivery->length < IPC__HEAD_MAX ? delivery->length : IPC__HEAD_MAX;
+    copy_delivery(delivery, head, length);
+    return check->accepts((ipc__bytes){head, length}, delivery->length, check->arg);
+}
+
+/* The next delivery, with the segment that it lies in. IPC_EEMPTY; IPC_ENOMEM it cannot be seen. */
+static ipc_err next_delivery(ipc__handle *handle, const ipc__claim_ops *claims, ipc__delivery *delivery)
+{
+    ipc_conn *conn = handle->conn;
+    int found = claims->next(conn->link, handle->id, delivery);
+    if (found < 0) {
+        ipc__conn_read_control(conn); /* its segment came that way */
+        if (conn->state != IPC__CONN_LIVE) {
+            return ipc__handle_gone(handle);
+        }
+        found = claims->next(conn->link, handle->id, delivery);
+    }
+    return found < 0
+               ? ipc__fail(IPC_ENOMEM, "the next value cannot be mapped: too little memory, or too few descriptors")
+           : found == 0 ? IPC_EEMPTY
+                        : IPC_OK;
+}
+
+/* A message for a delivery, with room for a copy, or around the block that keeps it where it is. */
+static ipc_msg *message_for(ipc__link *link, const ipc__delivery *delivery, bool borrows, ipc__block **loan)
+{
+    *loan = borrows && delivery->segment ? link->ops->claims->borrow(link, delivery) : NULL;
+    if (!*loan) {
+        return ipc__msg_new(delivery->length);
+    }
+    ipc_msg *msg = ipc__msg_borrow((*loan)->data, delivery->length, block_unref, *loan);
+    if (!msg) {
+        ipc__block_unref(*loan);
+        return NULL;
+    }
+    msg->shared = !delivery->stable;
+    return msg;
+}
+
+/* Copy what was claimed, or have it lent. */
+static void fetch(ipc__link *link, const ipc__delivery *delivery, ipc__block *loan, ipc_msg *msg)
+{
+    if (loan) {
+        link->ops->claims->lend(link, delivery, loan);
+        return;
+    }
+    if (delivery->length) {
+        copy_delivery(delivery, msg->bytes, delivery->length);
+    }
+    link->ops->claims->release(link, delivery);
+}
+
+/* Take the oldest delivery out of shared memory. IPC_OK, IPC_EEMPTY, IPC_ENOMEM, or what is not acceptable. */
+static ipc_err claim_now(ipc__handle *handle, const ipc__claim_ops *claims, const struct acceptance *check,
+                         ipc_msg **item)
+{
+    ipc__link *link = handle->conn->link;
+    for (;;) {
+        ipc__delivery delivery;
+        ipc_err err = next_delivery(handle, claims, &delivery);
+        if (!err && check && check->accepts) {
+            err = check_delivery(check, &delivery);
+        }
+        if (err) {
+            return err;
+        }
+        ipc__block *loan;
+        bool borrows = delivery.length > COPY_MAX && ((check && check->borrows) || delivery.stable);
+        ipc_msg *msg = message_for(link, &delivery, borrows, &loan);
+        if (!msg) {
+            return ipc__fail_plain(IPC_ENOMEM);
+        }
+        if (!claims->claim(link, handle->id, &delivery)) {
+            ipc_msg_free(msg); /* the hub was faster */
+            continue;
+        }
+        fetch(link, &delivery, loan, msg);
+        msg->seq = delivery.seq;
+        msg->attempt = delivery.attempt;
+        msg->late = delivery.late;
+        handle->in.mean = (uint32_t)((7 * (uint64_t)handle->in.mean + delivery.length) / 8);
+        note_taken(handle, msg, delivery.position, handle->ready_fd >= 0 ? ipc__now_coarse() : 0);
+        report_taken(handle, UINT64_MAX, 0);
+        if (handle->ready_fd >= 0) {
+            ipc__take_signal(handle);
+        }
+        *item = msg;
+        return IPC_OK;
+    }
+}
 
 /* Take the oldest delivery if it is valid and acceptable. IPC_OK, IPC_EEMPTY, IPC_ENOMEM. */
 static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc_msg **item)
 {
     ipc__prefetch *in = &handle->in;
+    const ipc__claim_ops *claims = claims_of(handle);
+    if (claims) {
+        return claim_now(handle, claims, check, item);
+    }
     if (in->count == 0) {
         return IPC_EEMPTY;
     }
@@ -303,8 +465,9 @@ static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc
         ipc__conn_post(handle->conn);
         return IPC_EEMPTY;
     }
-    if (check) {
-        ipc_err err = check->accepts((ipc__bytes){entry->data, entry->length}, check->arg);
+    if (check && check->accepts) {
+        ipc__bytes head = {entry->data, entry->length < IPC__HEAD_MAX ? entry->length : IPC__HEAD_MAX};
+        ipc_err err = check->accepts(head, entry->length, check->arg);
         if (err) {
             return err;
         }
@@ -313,14 +476,10 @@ static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc
     if (!msg) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    msg->source = handle->number;
     msg->seq = entry->seq;
-    msg->position = entry->position;
     msg->attempt = entry->attempt;
     msg->late = entry->late;
-    msg->generation = handle->generation;
-    in->taken = entry->position;
-    in->last_get = coarse;
+    note_taken(handle, msg, entry->position, coarse);
     uint64_t arrived = entry->valid_until - handle->conn->welcome.validity_us;
     ring_pop(in);
     if (handle->ready_fd >= 0) {
@@ -331,13 +490,22 @@ static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc
     return IPC_OK;
 }
 
-static void ask(ipc__handle *handle)
+/* wait_ms: how long the demand holds; -1 as long as somebody waits. */
+static void ask(ipc__handle *handle, int64_t wait_ms)
 {
-    ipc__prefetch *in = &handle->in;
-    if (!in->demand && !in->fenced) {
-        report(handle, true);
+    if (!asks(handle)) {
+        report_for(handle, true, wait_ms);
     }
-    in->last_get = ipc__now();
+    handle->in.last_get = ipc__now();
+}
+
+/* A wait is over in vain: where no thread withdraws the demand, this does. */
+static void withdraw(ipc__handle *handle)
+{
+    if (claims_of(handle) && handle->in.demand && !handle->in.getters && handle->ready_fd < 0) {
+        report(handle, false);
+        ipc__conn_post(handle->conn);
+    }
 }
 
 static bool poll_is_over(void *arg)
@@ -348,7 +516,7 @@ static bool poll_is_over(void *arg)
 /* Ask the hub whether there is anything at all. IPC_OK: look again. One thread at a time asks. */
 static ipc_err poll_hub(ipc__handle *handle)
 {
-    ask(handle);
+    ask(handle, claims_of(handle) ? WANTS_MS : -1);
     ipc__take_report(handle); /* the hub must not take for untaken what is */
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
@@ -364,7 +532,7 @@ static ipc_err poll_hub(ipc__handle *handle)
 static ipc_err standing(ipc__handle *handle)
 {
     ipc_err err = ipc__handle_gone(handle);
-    if (err || handle->in.count) {
+    if (err || is_there(handle)) {
         return err;
     }
     return handle->end ? ipc__fail_plain(handle->end) : handle->drained ? ipc__fail_plain(IPC_ESHUTDOWN) : IPC_OK;
@@ -375,30 +543,39 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
-    if (handle->drained && in->count == 0) {
+    bool asked = false;
+    if (handle->drained && !is_there(handle)) {
         handle->drained = in->demand = false; /* something may have come back: who asks again is told again */
         ipc__take_signal(handle);
     }
     for (;;) {
         ipc_err err = standing(handle);
-        if (err || in->count) {
+        if (err || is_there(handle)) {
             return err;
         }
         if (timeout_ms == 0 && !in->fenced) {
             /* Whatever it says, look again: a delivery may be recalled before it is seen, or taken by another thread. */
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
-            err = err == IPC_EEMPTY && in->count ? IPC_OK : err;
+            err = err == IPC_EEMPTY && is_there(handle) ? IPC_OK : err;
         } else {
-            if (handle->bound && in->taken != in->reported) {
+            if (!asked && claims_of(handle) && !asks(handle)) {
+                asked = true; /* the hub may deliver on what was asked before, and need not be asked again */
+                in->getters++;
+                ipc__conn_spin(handle->conn);
+                in->getters--;
+                continue;
+            }
+            if (handle->bound && in->taken != in->reported && !claims_of(handle)) {
                 report(handle, true); /* there may be room only by that */
             }
-            ask(handle);
+            ask(handle, -1);
             in->getters++;
             err = ipc__conn_wait(handle->conn, stirs, handle,
                                  in->fenced && timeout_ms == 0 ? ipc__deadline(ipc__now(), FENCE_MS) : deadline);
             in->getters--;
         }
         if (err) {
+            withdraw(handle);
             return err == IPC_ETIMEOUT ? ipc__fail_plain(IPC_EEMPTY) : err;
         }
     }
@@ -424,16 +601,21 @@ ipc_err ipc__take(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
     return take(handle, timeout_ms, NULL, item);
 }
 
-ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms, ipc_err (*accepts)(ipc__bytes value, void *arg),
-                     void *arg, ipc_msg **item)
+ipc_err ipc__take_if(ipc__handle *handle, int64_t timeout_ms,
+                     ipc_err (*accepts)(ipc__bytes head, size_t length, void *arg), void *arg, ipc_msg **item)
 {
-    return take(handle, timeout_ms, &(struct acceptance){accepts, arg}, item);
+    return take(handle, timeout_ms, &(struct acceptance){.accepts = accepts, .arg = arg}, item);
+}
+
+ipc_err ipc__take_borrowed(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item)
+{
+    return take(handle, timeout_ms, &(struct acceptance){.borrows = true}, item);
 }
 
 void ipc__take_wish(ipc__handle *handle, size_t count)
 {
     ipc__prefetch *in = &handle->in;
-    if (in->count == 0 && in->window < count) {
+    if (!is_there(handle) && in->window < count) {
         in->window = count < WINDOW_MAX ? (uint32_t)count : WINDOW_MAX;
         in->demand = false; /* that is, not for so many */
     }
@@ -452,36 +634,103 @@ ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 
 /* ---- descriptors ---- */
 
+/* What the hub wrote is read before the truth is looked for: what comes later makes it readable again. */
+static void drain_hub(const ipc__handle *handle)
+{
+    char bytes[64];
+    while (handle->hub_fd >= 0 && recv(handle->hub_fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 void ipc__take_signal(ipc__handle *handle)
 {
     const ipc_conn *conn = handle->conn;
     if (handle->ready_fd < 0) {
         return;
     }
-    bool ready = handle->in.count || handle->end || handle->drained || handle->failed || handle->closed ||
+    drain_hub(handle);
+    bool ready = is_there(handle) || handle->end || handle->drained || handle->failed || handle->closed ||
                  conn->state != IPC__CONN_LIVE || handle->generation != conn->generation;
     eventfd_t count;
     if (ready && !handle->signalled) {
-        eventfd_write(handle->ready_fd, 1);
+        eventfd_write(handle->own_fd, 1);
     } else if (!ready && handle->signalled) {
-        eventfd_read(handle->ready_fd, &count);
+        eventfd_read(handle->own_fd, &count);
     }
     handle->signalled = ready;
+}
+
+static bool add_to_set(const ipc__handle *handle, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events};
+    return epoll_ctl(handle->ready_fd, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
+}
+
+/* Ask the hub to make a socket readable when something is there, and not when not: it has both ends of a pair for that. */
+static bool ask_hub_to_write(ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return false;
+    }
+    ipc__buf packet = {0};
+    msgpack_packer packer = ipc__packer(&packet);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_int(&packer, IPC__WATCH);
+    msgpack_pack_uint32(&packer, handle->id);
+    bool sent = !packet.failed && ipc__control_send_fds(conn->control, &packet, (int[]){pair[1], pair[0]}, 2);
+    ipc__buf_free(&packet);
+    close(pair[1]);
+    if (handle->hub_fd >= 0) {
+        close(handle->hub_fd);
+    }
+    handle->hub_fd = pair[0];
+    return sent && add_to_set(handle, pair[0], EPOLLIN) && add_to_set(handle, conn->control, EPOLLRDHUP);
+}
+
+void ipc__take_watch(ipc__handle *handle)
+{
+    if (handle->ready_fd < 0) {
+        return;
+    }
+    if (!claims_of(handle)) {
+        ipc__conn_kick(handle->conn); /* the library's thread asks for who waits */
+    } else if (ask_hub_to_write(handle)) {
+        report(handle, true);
+        ipc__conn_post(handle->conn);
+    }
+    ipc__take_signal(handle);
+}
+
+void ipc__take_unwatch(ipc__handle *handle)
+{
+    int *fds[] = {&handle->ready_fd, &handle->own_fd, &handle->hub_fd};
+    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (*fds[i] >= 0) {
+            close(*fds[i]);
+            *fds[i] = -1;
+        }
+    }
+    handle->signalled = false;
 }
 
 ipc_err ipc__take_fd(ipc__handle *handle, int *fd)
 {
     ipc_conn *conn = handle->conn;
     if (handle->ready_fd < 0) {
-        handle->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (handle->ready_fd < 0) {
-            return ipc__fail_errno("cannot make an eventfd");
+        handle->ready_fd = epoll_create1(EPOLL_CLOEXEC);
+        handle->own_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (handle->ready_fd < 0 || handle->own_fd < 0 || !add_to_set(handle, handle->own_fd, EPOLLIN)) {
+            ipc_err err = ipc__fail_errno("cannot make a descriptor to wait on");
+            ipc__take_unwatch(handle);
+            return err;
         }
         handle->signalled = false;
         handle->fd_forks = conn->forks;
         conn->watchers++;
-        ipc__take_signal(handle);
-        ipc__conn_kick(conn);
+        ipc__take_watch(handle);
     }
     *fd = handle->ready_fd;
     return IPC_OK;

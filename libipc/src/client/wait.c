@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
@@ -19,6 +20,8 @@ enum {
     TICK_US = 1000, /* how often it looks meanwhile */
     PING_SHARE = 3, /* pings in a remote session's time of silence */
     THREAD_STACK = 256 * 1024,
+    CHECK_CALLS = 16,      /* so often calls ask for the time, where the hub is awake */
+    CHECK_TICKS = 1 << 24, /* some milliseconds: without a thread, how often calls look whether the hub lives */
 };
 
 static _Thread_local const ipc_wait_hooks *hooks;
@@ -75,6 +78,23 @@ bool ipc__conn_pump(ipc_conn *conn)
     return any;
 }
 
+void ipc__conn_look(ipc_conn *conn)
+{
+    if (conn->state != IPC__CONN_LIVE || !conn->link->ops->claims) {
+        return;
+    }
+    if (conn->link->ops->readable(conn->link) && !conn->driving) {
+        ipc__conn_pump(conn);
+    }
+    if (conn->link->ops->claims->quiet(conn->link) || ++conn->looks % CHECK_CALLS == 0) {
+        uint64_t now = ipc__ticks();
+        if (now - conn->checked_at > CHECK_TICKS && !conn->driving) {
+            conn->checked_at = now;
+            ipc__conn_read_control(conn);
+        }
+    }
+}
+
 void ipc__conn_wake(ipc_conn *conn)
 {
     if (conn->followers) {
@@ -85,15 +105,39 @@ void ipc__conn_wake(ipc_conn *conn)
     }
 }
 
-/* The lifeline has an end, and nothing else: has it come? */
-static void check_lifeline(ipc_conn *conn)
+/* A segment with large values. False: it is no such packet, or cannot be mapped. */
+static bool take_segment(ipc_conn *conn, const unsigned char *packet, size_t length, int fd)
 {
-    char byte;
-    if (conn->control >= 0 && conn->state == IPC__CONN_LIVE) {
-        ssize_t got = recv(conn->control, &byte, sizeof byte, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    ipc_cursor at;
+    uint32_t fields = 1;
+    uint32_t number;
+    uint64_t size;
+    bool sealed;
+    const ipc__claim_ops *claims = conn->link->ops->claims;
+    if (claims && fd >= 0 && ipc__control_open(&at, packet, length, &fields) == IPC__SEGMENT && fields == 3 &&
+        ipc__read_u32(&at, &number) && ipc__read_uint(&at, &size) && ipc__read_bool(&at, &sealed)) {
+        return claims->segment(conn->link, number, size, sealed, fd);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return length == 1; /* to wake us, and no more */
+}
+
+void ipc__conn_read_control(ipc_conn *conn)
+{
+    while (conn->control >= 0 && conn->state == IPC__CONN_LIVE) {
+        unsigned char packet[IPC__CONTROL_SMALL];
+        int fd;
+        ssize_t length = ipc__control_receive(conn->control, packet, sizeof packet, &fd);
+        if (length > 0) {
+            take_segment(conn, packet, (size_t)length, fd);
+            continue;
+        }
+        if (length == 0 || errno != EAGAIN) {
             ipc__conn_lose(conn, IPC_ELOST);
         }
+        return;
     }
 }
 
@@ -103,14 +147,25 @@ static bool drive(ipc_conn *conn, uint64_t until)
     struct pollfd fds[3] = {{.fd = conn->wake, .events = POLLIN},
                             {.fd = conn->link->ops->fd(conn->link), .events = POLLIN},
                             {.fd = conn->control, .events = POLLIN}}; /* a negative one is passed over */
+    ipc__link *link = conn->link;
+    const ipc__claim_ops *claims = link->ops->claims;
     conn->driving = true;
     pthread_mutex_unlock(&conn->lock);
     ipc__sleep_begin();
     uint64_t now = ipc__now();
-    struct timespec left = timespec_of(until > now ? until - now : 0);
-    int ready = ppoll(fds, 3, until == IPC__NEVER ? NULL : &left, NULL);
+    int ready = 0;
+    bool spun = conn->spun;
+    conn->spun = false;
+    if (until <= now || !claims || ((spun || !claims->spin(link)) && claims->arm(link))) {
+        now = claims ? ipc__now() : now;
+        struct timespec left = timespec_of(until > now ? until - now : 0);
+        ready = ppoll(fds, 3, until == IPC__NEVER ? NULL : &left, NULL);
+    }
     bool signalled = ready < 0;
     ipc__sleep_end();
+    if (claims) {
+        claims->disarm(link);
+    }
     pthread_mutex_lock(&conn->lock);
     conn->driving = false;
     conn->active_at = ipc__now();
@@ -120,12 +175,37 @@ static bool drive(ipc_conn *conn, uint64_t until)
     }
     ipc__conn_pump(conn);
     if (ready > 0 && fds[2].revents) {
-        check_lifeline(conn);
+        ipc__conn_read_control(conn);
     }
     if (conn->followers) {
         pthread_cond_broadcast(&conn->changed);
     }
     return signalled;
+}
+
+bool ipc__conn_spin(ipc_conn *conn)
+{
+    ipc__link *link = conn->link;
+    if (conn->driving) {
+        return false;
+    }
+    link->ops->claims->glance(link);
+    if (ipc__conn_pump(conn)) {
+        return true;
+    }
+    conn->driving = true;
+    pthread_mutex_unlock(&conn->lock);
+    ipc__sleep_begin();
+    bool came = link->ops->claims->spin(link);
+    ipc__sleep_end();
+    pthread_mutex_lock(&conn->lock);
+    conn->driving = false;
+    conn->spun = !came; /* once is enough */
+    ipc__conn_pump(conn);
+    if (conn->followers) {
+        pthread_cond_broadcast(&conn->changed);
+    }
+    return came;
 }
 
 /* Wait for a change that another thread makes. */
@@ -202,6 +282,10 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         ipc__conn_pump(conn);
     }
     for (;;) {
+        if (conn->state == IPC__CONN_LIVE && conn->link->ops->claims && !conn->driving) {
+            conn->link->ops->claims->glance(conn->link);
+            ipc__conn_pump(conn);
+        }
         if (done(arg)) {
             return IPC_OK;
         }
@@ -344,7 +428,7 @@ static void *thread_main(void *self)
         uint64_t now = ipc__now();
         bool asked = conn->kicked && conn->followers; /* a caller wants to drive, and needs the lock for that */
         conn->kicked = false;
-        if (conn->state != IPC__CONN_LIVE || conn->connecting) {
+        if (conn->state != IPC__CONN_LIVE || conn->connecting || conn->link->ops->claims) {
             park(conn, IPC__NEVER);
             continue;
         }
@@ -380,6 +464,9 @@ static void *thread_main(void *self)
 
 ipc_err ipc__conn_start_thread(ipc_conn *conn)
 {
+    if (conn->link->ops->claims) {
+        return IPC_OK; /* nothing is to be done while no call does it */
+    }
     if (conn->has_thread) {
         pthread_cond_signal(&conn->thread_wake);
         return IPC_OK;

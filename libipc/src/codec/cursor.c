@@ -26,7 +26,7 @@ ipc_err ipc_cursor_open(ipc_cursor *cursor, const ipc_msg *msg)
     if (err) {
         return err;
     }
-    ipc_cursor_init(cursor, msg->data, msg->length);
+    ipc_cursor_init(cursor, ipc__msg_data(msg), msg->length);
     return IPC_OK;
 }
 

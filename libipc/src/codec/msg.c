@@ -21,6 +21,7 @@ static ipc_msg *msg_init(void *memory, size_t length)
     ipc_msg *msg = memory;
     atomic_init(&msg->refs, 1);
     atomic_init(&msg->checked, false);
+    atomic_init(&msg->settled, NULL);
     atomic_init(&msg->texts, NULL);
     msg->data = msg->bytes;
     msg->length = length;
@@ -113,12 +114,30 @@ ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
     return IPC_OK;
 }
 
+/* Copy what others may still write. False: out of memory. */
+static bool settle(const ipc_msg *msg)
+{
+    unsigned char *none = NULL;
+    unsigned char *copy = malloc(msg->length + 1);
+    if (!copy) {
+        return false;
+    }
+    memcpy(copy, msg->data, msg->length);
+    if (!atomic_compare_exchange_strong(&((ipc_msg *)(uintptr_t)msg)->settled, &none, copy)) {
+        free(copy); /* another thread was faster */
+    }
+    return true;
+}
+
 ipc_err ipc__msg_ensure(const ipc_msg *msg)
 {
     if (atomic_load_explicit(&msg->checked, memory_order_relaxed)) {
         return IPC_OK;
     }
-    ipc_err err = ipc__scan(msg->data, msg->length);
+    if (msg->shared && !settle(msg)) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    ipc_err err = ipc__scan(ipc__msg_data(msg), msg->length);
     if (!err) {
         /* Every message is allocated, none is a const object: the mark may be set through a const pointer. */
         atomic_store_explicit(&((ipc_msg *)msg)->checked, true, memory_order_relaxed);
@@ -185,6 +204,7 @@ void ipc_msg_free(ipc_msg *msg)
         free(text);
         text = next;
     }
+    free(atomic_load_explicit(&msg->settled, memory_order_relaxed));
     if (msg->release) {
         msg->release(msg->release_arg);
     }

@@ -34,6 +34,9 @@ struct ipc_msg {
     bool unleased;       /* there was no memory to remember its lease */
     unsigned generation; /* of the handle's session: a later one counts from 1 again */
 
+    bool shared;                      /* others may still write the bytes: what reads them as a value reads a copy, */
+    _Atomic(unsigned char *) settled; /* this one */
+
     _Atomic(ipc__text *) texts; /* made by ipc_unpack's s; only ever pushed to, freed with the message */
 
     unsigned char bytes[];
@@ -55,8 +58,14 @@ ipc_msg *ipc__msg_borrow(const void *bytes, size_t length, void (*release)(void 
 bool ipc__msg_begin(ipc__buf *buf);
 ipc_msg *ipc__msg_end(ipc__buf *buf);
 
-/* Check the bytes, unless that was done before. IPC_OK or IPC_EBADMSG. */
+/* Check the bytes, unless that was done before. IPC_OK; IPC_EBADMSG; IPC_ENOMEM. */
 ipc_err ipc__msg_ensure(const ipc_msg *msg);
+
+/* The bytes that were checked: nobody changes them. */
+static inline const unsigned char *ipc__msg_data(const ipc_msg *msg)
+{
+    return msg->shared ? atomic_load_explicit(&msg->settled, memory_order_acquire) : msg->data;
+}
 
 /* A message with a copy of what a hub answered: checked, but not against the limits that the program has for values. */
 ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length);

@@ -98,7 +98,7 @@ static ipc_err pack_value(pack *p, const ipc_msg *msg)
         return err;
     }
     p->grafted |= p->depth > 0;
-    ipc__buf_write(&p->buf, (const char *)msg->data, msg->length);
+    ipc__buf_write(&p->buf, (const char *)ipc__msg_data(msg), msg->length);
     return IPC_OK;
 }
 

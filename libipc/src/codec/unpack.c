@@ -378,7 +378,7 @@ static ipc_err unpack_seal(unpack *u, const unpack_level *level)
 static ipc_err unpack_slot(unpack *u, unpack_level *level, ipc_cursor *slot)
 {
     if (!level) {
-        ipc_cursor_init(slot, u->msg->data, u->msg->length);
+        ipc_cursor_init(slot, ipc__msg_data(u->msg), u->msg->length);
         return IPC_OK;
     }
     *slot = (ipc_cursor){NULL, NULL};

@@ -20,9 +20,7 @@ static void forget_parents_calls(ipc__handle *handle)
     handle->users = handle->in.getters = 0;
     handle->in.polling = false;
     if (handle->ready_fd >= 0 && handle->fd_forks != handle->forks) {
-        close(handle->ready_fd);
-        handle->ready_fd = -1;
-        handle->signalled = false;
+        ipc__take_unwatch(handle);
     }
 }
 
@@ -76,6 +74,9 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     }
     handle->id = id;
     handle->generation = conn->generation;
+    if (conn->link->ops->claims && !conn->link->ops->claims->opened(conn->link, id)) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_OPEN, id, 4);
     ipc__pack_text(&packer, handle->type);
     msgpack_pack_int(&packer, mode);
@@ -123,7 +124,7 @@ ipc_err ipc__handle_open(ipc__handle *handle, ipc_conn *conn, const char *type, 
 {
     static atomic_uint_least64_t numbers;
     ipc__fork_check();
-    handle->ready_fd = -1;
+    handle->ready_fd = handle->own_fd = handle->hub_fd = -1;
     handle->conn = ipc__conn_ref(conn);
     handle->type = type;
     handle->number = atomic_fetch_add(&numbers, 1) + 1;
@@ -170,8 +171,7 @@ static ipc_err reopen(ipc__handle *handle)
         handle->end = IPC_OK;
         handle->failed = IPC_OK;
         handle->fail_count = 0;
-        ipc__take_signal(handle);
-        ipc__conn_kick(handle->conn); /* the library's thread asks for who waits on the descriptor */
+        ipc__take_watch(handle); /* who waits on the descriptor waits on */
     }
     return err;
 }
@@ -192,6 +192,7 @@ static ipc_err deferred(ipc__handle *handle)
 static ipc_err usable(ipc__handle *handle)
 {
     ipc_conn *conn = handle->conn;
+    ipc__conn_look(conn);
     bool live = conn->state == IPC__CONN_LIVE && handle->generation == conn->generation;
     if (live && !handle->closed && !handle->failed) {
         return IPC_OK;
@@ -276,8 +277,7 @@ ipc_err ipc__handle_fd(ipc__handle *handle, int *fd)
 void ipc__handle_unwatch(ipc__handle *handle)
 {
     if (handle->ready_fd >= 0) {
-        close(handle->ready_fd);
-        handle->ready_fd = -1;
+        ipc__take_unwatch(handle);
         handle->conn->watchers -= handle->conn->watchers > 0;
     }
 }

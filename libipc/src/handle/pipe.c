@@ -281,20 +281,29 @@ ipc_err ipc_pipe_recv(ipc_pipe *pipe, int64_t timeout_ms, ipc_msg **msg)
 /* A place for bytes, and how many are to come. */
 struct room {
     size_t capacity;
-    ipc__bytes bytes;
+    size_t front; /* bytes before them */
+    size_t length;
 };
 
-static ipc_err fits(ipc__bytes value, void *arg)
+/* By the value's head: whether it is bytes, and how many. */
+static ipc_err fits(ipc__bytes head, size_t length, void *arg)
 {
     struct room *room = arg;
-    ipc_cursor at;
-    ipc_cursor_init(&at, value.data, value.length);
-    if (!ipc__read_bin(&at, &room->bytes) || at.at != at.end) {
+    static const size_t fronts[] = {2, 3, 5}; /* a bin's head, by the width of its length */
+    unsigned width = head.length && head.data[0] >= 0xc4 && head.data[0] <= 0xc6 ? head.data[0] - 0xc4U : 3;
+    if (width > 2 || head.length < fronts[width]) {
         return ipc__fail(IPC_ETYPE, "the next value is no bytes; receive it as a value");
     }
-    if (room->bytes.length > room->capacity) {
-        return ipc__fail(IPC_ETOOSMALL, "%zu bytes are to come, into a buffer of %zu", room->bytes.length,
-                         room->capacity);
+    room->front = fronts[width];
+    room->length = 0;
+    for (size_t i = 1; i < room->front; i++) {
+        room->length = room->length << 8 | head.data[i];
+    }
+    if (room->length != length - room->front) {
+        return ipc__fail(IPC_ETYPE, "the next value is no bytes; receive it as a value");
+    }
+    if (room->length > room->capacity) {
+        return ipc__fail(IPC_ETOOSMALL, "%zu bytes are to come, into a buffer of %zu", room->length, room->capacity);
     }
     return IPC_OK;
 }
@@ -313,11 +322,10 @@ ipc_err ipc_pipe_recv_bytes(ipc_pipe *pipe, int64_t timeout_ms, void *buffer, si
     if (err && err != IPC_ETOOSMALL) {
         return err;
     }
-    *length = room.bytes.length;
+    *length = room.length;
     if (msg) {
-        fits((ipc__bytes){msg->data, msg->length}, &room); /* where they are now */
         if (*length) {
-            memcpy(buffer, room.bytes.data, *length);
+            memcpy(buffer, msg->data + room.front, *length);
         }
         ipc_msg_free(msg);
     }

@@ -307,18 +307,30 @@ static void lease_add(ipc_queue *queue, ipc_msg *item)
     DL_APPEND(queue->leases, lease);
 }
 
-ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item)
+typedef ipc_err (*take_fn)(ipc__handle *handle, int64_t timeout_ms, ipc_msg **item);
+
+static ipc_err get(ipc_queue *queue, take_fn how, int64_t timeout_ms, ipc_msg **item)
 {
     *item = NULL;
     ipc_err err = ipc__handle_enter(&queue->base);
     if (err) {
         return err;
     }
-    err = ipc__take(&queue->base, timeout_ms, item);
+    err = how(&queue->base, timeout_ms, item);
     if (!err && queue->joinable) {
         lease_add(queue, *item);
     }
     return ipc__handle_leave(&queue->base, err);
+}
+
+ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item)
+{
+    return get(queue, ipc__take, timeout_ms, item);
+}
+
+ipc_err ipc_queue_get_borrowed(ipc_queue *queue, int64_t timeout_ms, ipc_msg **item)
+{
+    return get(queue, ipc__take_borrowed, timeout_ms, item);
 }
 
 ipc_err ipc_queue_get_many(ipc_queue *queue, int64_t timeout_ms, size_t max, ipc_msg **items, size_t *count)
