@@ -114,10 +114,15 @@ bool ipc__py_text(PyObject *object, char **text);
 /* An int, not above the largest. False: TypeError or ValueError, which names what. */
 bool ipc__py_number(PyObject *object, const char *what, uint64_t largest, uint64_t *number);
 
-/* ---- calls (calls.c, and the tables of batch.c, bytes.c and make.c) ---- */
+/* ---- bytes in place (loan.c) ---- */
+
+bool ipc__py_loan_init(void);
+
+/* ---- calls (calls.c, and the tables of batch.c, bytes.c, loan.c and make.c) ---- */
 
 extern PyMethodDef ipc__py_batch_methods[];
 extern PyMethodDef ipc__py_bytes_methods[];
+extern PyMethodDef ipc__py_loan_methods[];
 extern PyMethodDef ipc__py_queue_makers[];
 extern PyMethodDef ipc__py_pipe_makers[];
 

@@ -297,6 +297,7 @@ bool ipc__py_add_calls(PyTypeObject *queue, PyTypeObject *pipe)
     queue_type = queue;
     pipe_type = pipe;
     return add_methods(queue, queue_methods) && add_methods(queue, ipc__py_batch_methods) &&
-           add_methods(queue, ipc__py_queue_makers) && add_methods(pipe, pipe_methods) &&
-           add_methods(pipe, ipc__py_bytes_methods) && add_methods(pipe, ipc__py_pipe_makers);
+           add_methods(queue, ipc__py_loan_methods) && add_methods(queue, ipc__py_queue_makers) &&
+           add_methods(pipe, pipe_methods) && add_methods(pipe, ipc__py_bytes_methods) &&
+           add_methods(pipe, ipc__py_pipe_makers);
 }

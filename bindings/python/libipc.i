@@ -175,7 +175,7 @@ PyObject *ipc__py_unpack_bytes(PyObject *packed);
 
 /* ---- the classes ---- */
 
-/* calls.c, batch.c, bytes.c and make.c have these. */
+/* calls.c, batch.c, bytes.c, loan.c and make.c have these. */
 %ignore ipc_queue::put_packed;
 %ignore ipc_queue::put_confirm_packed;
 %ignore ipc_queue::get;
@@ -257,7 +257,7 @@ PyObject *ipc__py_own_msg(ipc_msg *msg)
 %}
 
 %init %{
-    if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() ||
+    if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() || !ipc__py_loan_init() ||
         !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
                            (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type)) {
         return NULL;

@@ -47,6 +47,9 @@
 
 %include <stdint.i>
 
+%constant int LANE_AUTO = IPC_LANE_AUTO;
+%constant int LANE_SHM = IPC_LANE_SHM;
+%constant int LANE_ZMQ = IPC_LANE_ZMQ;
 %constant int OPEN_EITHER = IPC_OPEN_EITHER;
 %constant int OPEN_CREATE = IPC_OPEN_CREATE;
 %constant int OPEN_ATTACH = IPC_OPEN_ATTACH;

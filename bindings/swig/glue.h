@@ -19,12 +19,14 @@
 #define ipc_conn_info ipc_info
 #define ipc_queue_take ipc_queue_get
 
-static inline ipc_conn *new_ipc_conn(const char *address, const char *program, int64_t timeout_ms, ipc_err *failed)
+static inline ipc_conn *new_ipc_conn(const char *address, const char *program, int lane, int64_t timeout_ms,
+                                     ipc_err *failed)
 {
     ipc_conn_options options = IPC_CONN_OPTIONS_INIT;
     options.language = IPC_BINDING_LANGUAGE;
     options.program = program;
     options.connect_timeout_ms = timeout_ms;
+    options.lane = (ipc_lane)lane;
     ipc_conn *conn = NULL;
     *failed = ipc_connect(&conn, address, &options);
     return conn;

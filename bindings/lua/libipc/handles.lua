@@ -40,6 +40,7 @@ local choice, complete, with_name = options.choice, options.complete, options.wi
 
 local MODES = {either = core.OPEN_EITHER, create = core.OPEN_CREATE, attach = core.OPEN_ATTACH}
 local SIDES = {any = core.PIPE_ANY, a = core.PIPE_A, b = core.PIPE_B}
+local LANES = {auto = core.LANE_AUTO, shm = core.LANE_SHM, zmq = core.LANE_ZMQ}
 local REDELIVER = {crash = core.REDELIVER_CRASH, always = core.REDELIVER_ALWAYS, never = core.REDELIVER_NEVER}
 
 -- ---- queues ----
@@ -224,7 +225,7 @@ Conn.JoinableQueue = handles.open_joinable_queue
 Conn.Pipe = handles.open_pipe
 Conn.attach = handles.attach
 
-local CONNECT_OPTIONS = {timeout = 10.0}
+local CONNECT_OPTIONS = {timeout = 10.0, lane = "auto"}
 
 -- The name of the script that runs, for those who look at the hub.
 local function program()
@@ -233,7 +234,8 @@ local function program()
 end
 
 function handles.connect(address, given)
-  return core.connect(address, program(), complete(given, CONNECT_OPTIONS).timeout)
+  local opts = complete(given, CONNECT_OPTIONS)
+  return core.connect(address, program(), choice(opts, "lane", LANES), opts.timeout)
 end
 
 local default

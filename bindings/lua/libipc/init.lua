@@ -71,9 +71,11 @@ local ipc = {
   --- The version of the library that runs.
   version = core.version(),
 
-  --- connect([address [, {timeout = 10}]]): a session with a hub; see ipc_connect() for addresses. Handles that were
-  --- opened through it keep it alive. Its methods, beside the constructors below: address(), list(), info(name) and
-  --- stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]), close(), fail().
+  --- connect([address [, {timeout = 10, lane = "auto"}]]): a session with a hub; see ipc_connect() for addresses. The
+  --- lane is how it reaches the hub: "shm" by shared memory, or not at all ("lane"); "zmq" by ZeroMQ; "auto" as
+  --- $LIBIPC_LANE says. Handles that were opened through it keep it alive. Its methods, beside the constructors below:
+  --- address(), list(), info(name) and stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]),
+  --- close(), fail().
   connect = handles.connect,
   --- hub(address [, limits]): a hub on a thread of this program; hub:address(), hub:stop(). The limits: max_sessions,
   --- max_objects, max_memory (bytes of values), max_message (bytes of one value), max_name (bytes of an object's name),

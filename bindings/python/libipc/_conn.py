@@ -10,12 +10,21 @@ from . import _core, _pipe, _queue
 
 CONNECT_TIMEOUT = 10.0
 
+_LANES = {"auto": _core.LANE_AUTO, "shm": _core.LANE_SHM, "zmq": _core.LANE_ZMQ}
+
 # Every connection of this process, for a clean end.
 _all: weakref.WeakSet[Conn] = weakref.WeakSet()
 
 
 def _program() -> str:
     return os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) and sys.argv[0] else "python"
+
+
+def _lane_number(lane: str) -> int:
+    try:
+        return _LANES[lane]
+    except (KeyError, TypeError):
+        raise ValueError(f"lane is 'auto', 'shm' or 'zmq', not {lane!r}") from None
 
 
 def is_failure(exc_type: type[BaseException] | None) -> bool:
@@ -31,9 +40,11 @@ class Conn(_core.Conn):
 
     __slots__ = ("_closed", "__weakref__")
 
-    def __init__(self, address: str | None = None, timeout: float | None = CONNECT_TIMEOUT) -> None:
+    def __init__(
+        self, address: str | None = None, timeout: float | None = CONNECT_TIMEOUT, *, lane: str = "auto"
+    ) -> None:
         self._closed = False
-        super().__init__(address, _program(), timeout)
+        super().__init__(address, _program(), _lane_number(lane), timeout)
         _all.add(self)
 
     address = property(_core.Conn.address, doc="The address under which others reach the same hub.")
@@ -121,13 +132,16 @@ class Conn(_core.Conn):
         return connect, (self.address,)
 
 
-def connect(address: str | None = None, timeout: float | None = CONNECT_TIMEOUT) -> Conn:
+def connect(address: str | None = None, timeout: float | None = CONNECT_TIMEOUT, *, lane: str = "auto") -> Conn:
     """Connect to a hub, starting it where the address allows.
 
     None: $LIBIPC_ADDRESS, or else this program's own private hub. A bare name: the hub of that name, started if there
     is none. "ipc:///path", "tcp://127.0.0.1:port": connect, never start.
+
+    The lane is how the session reaches the hub: "shm" by shared memory, or NoLane (an OSError); "zmq" by ZeroMQ;
+    "auto" as $LIBIPC_LANE says, without it by shared memory where that can be had.
     """
-    return Conn(address, timeout)
+    return Conn(address, timeout, lane=lane)
 
 
 class _Shared:

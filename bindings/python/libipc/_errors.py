@@ -58,6 +58,7 @@ _CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
     "IPC_ESESSIONS": ("TooManySessions", (OSError,)),
     "IPC_EOBJECTS": ("TooManyObjects", (OSError,)),
     "IPC_EMEMORY": ("HubFull", (OSError,)),
+    "IPC_ELANE": ("NoLane", (OSError,)),
 }
 
 

@@ -6,7 +6,7 @@
 %rename(Conn) ipc_conn;
 typedef struct ipc_conn {
     %extend {
-        ipc_conn(const char *name, const char *program, int64_t timeout_ms, ipc_err *failed);
+        ipc_conn(const char *name, const char *program, int lane, int64_t timeout_ms, ipc_err *failed);
         ~ipc_conn();
         const char *address();
         ipc_err flush(int64_t timeout_ms);
