@@ -24,7 +24,8 @@ set(LIBIPC_TEST_PATHS
   "LUA_CPATH=set:${LIBIPC_LUA_OUTPUT_DIRECTORY}/?.so\\;\\;")
 
 # Over which lanes (docs/lanes.md) a test runs. Those of these folders run on each of them; of them, LIBIPC_ZMQ_TESTS speak
-# ZeroMQ themselves, so that they run on that lane alone; LIBIPC_LANELESS_TESTS reach no hub or choose lanes themselves, and
+# ZeroMQ themselves, so that they run on that lane alone, and LIBIPC_SHM_TESTS write a session's memory themselves;
+# LIBIPC_LANELESS_TESTS reach no hub or choose lanes themselves, and
 # run once, like all others.
 set(LIBIPC_LANES shm zmq)
 set(LIBIPC_LANE_FOLDERS conformance fault integration)
@@ -37,6 +38,8 @@ function(libipc_lanes_of name variable)
     set(lanes)
   elseif(name IN_LIST LIBIPC_ZMQ_TESTS)
     set(lanes zmq)
+  elseif(name IN_LIST LIBIPC_SHM_TESTS)
+    set(lanes shm)
   endif()
   set(${variable} ${lanes} PARENT_SCOPE)
 endfunction()

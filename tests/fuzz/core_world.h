@@ -18,13 +18,13 @@ typedef struct delivery {
     uint32_t attempt;
 } delivery;
 
-/* The deliveries of a handle of an exact session, by position: taken, given back, or neither. */
+/* The deliveries of a handle of an exact session, by position: taken, handout back, or neither. */
 typedef enum slot { READY, TAKEN, BACK } slot;
 
-typedef struct ring {
+typedef struct handout {
     unsigned char *slots;
     size_t count;
-} ring;
+} handout;
 
 typedef struct world world;
 
@@ -38,7 +38,7 @@ typedef struct peer {
     delivery heard[HEARD];
     unsigned heard_next;
     uint64_t positions[HANDLES];
-    ring rings[HANDLES];
+    handout rings[HANDLES];
     struct peer *prev, *next;
 } peer;
 

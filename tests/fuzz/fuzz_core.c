@@ -57,7 +57,7 @@ static void lane_send(void *arg, const void *op, size_t length)
     }
 }
 
-static void ring_add(ring *self, uint64_t position)
+static void ring_add(handout *self, uint64_t position)
 {
     self->count = position == 1 ? 0 : self->count;
     require(position == self->count + 1, "deliveries have positions one behind the other");
@@ -98,7 +98,7 @@ static int64_t exact_recall(void *arg, uint32_t handle, uint32_t count)
 {
     delayed_recall(arg, handle, count);
     int64_t back = 0;
-    ring *of = handle < HANDLES ? &((peer *)arg)->rings[handle] : NULL;
+    handout *of = handle < HANDLES ? &((peer *)arg)->rings[handle] : NULL;
     for (size_t at = of ? of->count : 0; at > 0 && back < count && of->slots[at - 1] != TAKEN; at--) {
         back += of->slots[at - 1] == READY;
         of->slots[at - 1] = BACK;
@@ -108,7 +108,7 @@ static int64_t exact_recall(void *arg, uint32_t handle, uint32_t count)
 
 static uint64_t exact_taken(void *arg, uint32_t handle)
 {
-    const ring *of = handle < HANDLES ? &((peer *)arg)->rings[handle] : NULL;
+    const handout *of = handle < HANDLES ? &((peer *)arg)->rings[handle] : NULL;
     size_t at = of ? of->count : 0;
     while (at > 0 && of->slots[at - 1] != TAKEN) {
         at--;
@@ -214,7 +214,7 @@ static void fork_peer(peer *self, input *in)
     }
     ipc_cursor cursor;
     ipc_cursor_init(&cursor, numbers, length);
-    peer_enter(child, ipc__core_fork(self->session, child, cursor, &child->session));
+    peer_enter(child, ipc__core_fork(self->session, self->session->lane, child, cursor, &child->session));
 }
 
 /* ---- what the hub hears ---- */
@@ -254,7 +254,7 @@ static void babble(peer *self, input *in)
 /* An exact session takes, in order. */
 static void take(peer *self, input *in)
 {
-    ring *of = &self->rings[input_below(in, HANDLES)];
+    handout *of = &self->rings[input_below(in, HANDLES)];
     size_t at = exact_taken(self, (uint32_t)(of - self->rings));
     for (unsigned count = 1 + input_below(in, 4); count > 0 && at < of->count && of->slots[at] == READY; count--) {
         of->slots[at++] = TAKEN;

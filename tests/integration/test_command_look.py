@@ -3,6 +3,7 @@
 Touches processes and hubs of its own. Nothing to lock.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -283,12 +284,20 @@ def test_options__that_differ(hub, differs):
 def test_options__the_last_delivery(hub):
     """What comes back too often lies in the dead letter queue."""
     hub.put("q", "bad", options=ALL_OPTIONS)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
+    os.set_blocking(writer, True)
     for _ in range(2):
-        child = hub.start("get", "q")
-        wait_readable(child.stdout)
+        child = hub.start("get", "q", stdout=writer)  # it takes the item, and cannot say so: it has not finished it
+        eventually(lambda: hub.listed()["q"]["size"] == 0, "the taking")
         child.kill()
         child.wait()
         eventually(lambda: hub.listed()["q"]["handles"] == 0, "the getter's end")
+    os.close(reader)
+    os.close(writer)
     hub.wait_size("dead", 1)
     assert hub.rest("q") == []
     assert hub.rest("dead") == ["bad"]
