@@ -167,7 +167,7 @@ def test_pipeline__worker_killed_in_the_middle(programs, corpus, expected):
     others = [programs.start_worker() for _ in range(2)]
     counts, again, _ = programs.collect()
     assert counts == expected
-    # What the dead one had and had not finished: over ZeroMQ some; in shared memory the hub knows what it had not taken.
+    # What the dead one had and had not finished: over ZeroMQ some; in shared memory the hub knows what it has.
     assert again > 0 or os.environ.get("LIBIPC_LANE") != "zmq"
     programs.wait_all(producer, *others)
 
