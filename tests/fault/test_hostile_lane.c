@@ -1222,8 +1222,6 @@ static ipc_err publish_for_ever(void *arg)
 {
     struct talker *self = arg;
     ipc__shm_header *header = raw_header(&self->raw);
-    ipc__shm_piece *pieces = (ipc__shm_piece *)(void *)(self->raw.memory + IPC__SHM_UP);
-    memset(pieces, 0, IPC__SHM_UP_SIZE); /* empty pieces, anywhere */
     while (!atomic_load(&self->stop)) {
         atomic_store(&header->up_head, atomic_load(&header->up_tail) + IPC__SHM_UP_SIZE);
     }
@@ -1235,6 +1233,7 @@ static void test_hostile_lane__records_without_end(void **state)
     const place *where = *state;
     struct witness witness = witness_of(where);
     struct talker talker = {.raw = raw_lane_open(where)};
+    memset(talker.raw.memory + IPC__SHM_UP, 0, IPC__SHM_UP_SIZE); /* empty pieces, anywhere */
     call calls[2];
     for (int i = 0; i < 2; i++) {
         call_start(&calls[i], publish_for_ever, &talker);
