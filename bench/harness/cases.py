@@ -17,7 +17,7 @@ def _queue(count, size, **options):
 
 
 def _queues():
-    for words, size, count in (("64 B", 64, 2_000_000), ("4 KiB", 4096, 200_000), ("1 MiB", 1 << 20, 1000)):
+    for words, size, count in (("64 B", 64, 5_000_000), ("4 KiB", 4096, 200_000), ("1 MiB", 1 << 20, 1000)):
         peers = [Peer("ZeroMQ PUSH/PULL", _direct("pushpull", count, size))]
         if size == 64:
             peers.append(Peer("ring with a forwarder", _direct("ring", count, size, forwarder=True)))

@@ -32,7 +32,7 @@ typedef struct ipc__prefetch {
     uint64_t received; /* position of the last delivery */
     uint64_t taken;    /* position of the last one taken */
     uint64_t reported; /* of that, what the hub was told */
-    uint64_t flowed;   /* and by the last FLOW */
+    uint64_t due;      /* the take at which it is told at the latest: half the window is used up */
     uint32_t window;
     uint64_t reported_at;
     uint64_t last_get;

@@ -65,6 +65,9 @@ typedef struct ipc__claim_ops {
     /* Whether a put of so many bytes has room; if not, the hub is asked to see to it. */
     bool (*room)(ipc__link *link, size_t length);
 
+    /* Send a small put, behind all that was sent, if there is room for it at once. False: it is to go the usual way. */
+    bool (*put)(ipc__link *link, uint32_t handle, uint64_t seq, ipc__bytes value);
+
     /* A place for a large value, as a block; its bytes are to be written at once. NULL: it travels alone. */
     ipc__block *(*stage)(ipc__link *link, size_t length);
 

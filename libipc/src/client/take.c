@@ -109,20 +109,6 @@ void ipc__prefetch_clear(ipc__prefetch *in)
 
 /* ---- telling the hub ---- */
 
-static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
-{
-    ipc__prefetch *in = &handle->in;
-    msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_FLOW, handle->id, 3);
-    msgpack_pack_uint64(&packer, in->taken);
-    msgpack_pack_uint32(&packer, window);
-    msgpack_pack_int64(&packer, wait_ms);
-    in->reported = in->flowed = in->taken;
-    in->reported_at = ipc__now();
-    in->demand = wait_ms < 0; /* one that ends by itself is none to rely on */
-    const ipc__claim_ops *claims = claims_of(handle);
-    in->asked_at = claims ? claims->position(handle->conn->link, handle->id) : 0;
-}
-
 static uint32_t window_of(const ipc__handle *handle)
 {
     const ipc__prefetch *in = &handle->in;
@@ -133,6 +119,28 @@ static uint32_t window_of(const ipc__handle *handle)
         window = (uint32_t)(handle->bound / 2 + 1);
     }
     return window < by_bytes ? window : by_bytes;
+}
+
+/* The hub is told of all that was taken. */
+static void note_told(ipc__handle *handle)
+{
+    ipc__prefetch *in = &handle->in;
+    in->reported = in->taken;
+    in->due = in->taken + (window_of(handle) + 1) / 2;
+}
+
+static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
+{
+    ipc__prefetch *in = &handle->in;
+    msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_FLOW, handle->id, 3);
+    msgpack_pack_uint64(&packer, in->taken);
+    msgpack_pack_uint32(&packer, window);
+    msgpack_pack_int64(&packer, wait_ms);
+    note_told(handle);
+    in->reported_at = ipc__now();
+    in->demand = wait_ms < 0; /* one that ends by itself is none to rely on */
+    const ipc__claim_ops *claims = claims_of(handle);
+    in->asked_at = claims ? claims->position(handle->conn->link, handle->id) : 0;
 }
 
 static void report_for(ipc__handle *handle, bool demand, int64_t wait_ms)
@@ -168,7 +176,7 @@ static void give_back_from(ipc__handle *handle, uint32_t keep, uint64_t first)
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_RECALLED, handle->id, 2);
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint64(&packer, first);
-    in->reported = in->flowed = in->taken;
+    note_told(handle);
     if (first) {
         in->fenced = true;
         in->demand = false; /* REVOKE voids it; who waits then asks again */
@@ -282,8 +290,7 @@ static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
 {
     ipc__prefetch *in = &handle->in;
     const ipc__claim_ops *claims = claims_of(handle);
-    if ((in->taken - in->flowed) * 2 >= window_of(handle) ||
-        (claims && claims->tell(handle->conn->link, handle->id, in->taken))) {
+    if (in->taken >= in->due || (claims && claims->tell(handle->conn->link, handle->id, in->taken))) {
         uint64_t now = ipc__now();
         bool known = arrived != UINT64_MAX; /* when what was taken came; else the last report tells how fast it goes */
         uint64_t waited = known ? (now > arrived ? now - arrived : 0) : now - in->reported_at;

@@ -302,6 +302,9 @@ static bool glance(void *arg)
 static int await(ipc__loop *loop, struct epoll_event *events)
 {
     ipc__hubside *side = &loop->side;
+    if (glance(loop) && ++loop->turns < TURNS_AT_ONCE) {
+        return 0;
+    }
     int timeout = ipc__zmq_hub_readable(side->zmq) || glance(loop) ? 0 : wait_ms(loop, life_end(loop, ipc__now()));
     if (side->shm.unordered && (timeout < 0 || timeout > UNORDERED_MS)) {
         timeout = UNORDERED_MS;
@@ -310,7 +313,7 @@ static int await(ipc__loop *loop, struct epoll_event *events)
         bool came = ipc__spin_until(&loop->spin, glance, loop);
         timeout = came || !ipc__shm_hub_rest(&side->shm) ? 0 : timeout;
     }
-    if (timeout == 0 && side->shm.active && ++loop->turns < TURNS_AT_ONCE) {
+    if (timeout == 0 && glance(loop) && ++loop->turns < TURNS_AT_ONCE) {
         return 0;
     }
     loop->turns = 0;
@@ -327,7 +330,9 @@ static bool turn(ipc__loop *loop)
         return false;
     }
     /* What a peer sent before it ended comes first, and everything that came comes before what is late. */
-    drain_lane(loop);
+    if (loop->turns == 0) {
+        drain_lane(loop);
+    }
     ipc__peers_take(side);
     control_events(loop, events, count > 0 ? count : 0);
     uint64_t now = ipc__now();

@@ -426,10 +426,16 @@ static void poll_late(ipc__call *call)
 /* From which position on a consumer should tell: from the next one where somebody waits for that; fast ones in batches. */
 static uint64_t telling_from(const ipc__stream *stream, const ipc__sub *sub, bool fast)
 {
-    if (sub->out && (stream->putters || stream->ending)) {
-        return fast ? sub->out->position + sub->out_count / 2 : sub->out->position;
+    bool waited_for = stream->putters || stream->ending;
+    if (!sub->out || !(waited_for || sub->full)) {
+        return 0;
     }
-    return sub->full && sub->out ? sub->out->position + sub->out_count / 2 : 0;
+    if (waited_for && !fast) {
+        return sub->out->position;
+    }
+    /* What it was asked for stands until it is through with that: it need not look again at every turn. */
+    uint64_t half = sub->out->position + sub->out_count / 2;
+    return sub->tell_at >= sub->out->position && sub->tell_at <= half ? sub->tell_at : half;
 }
 
 /*

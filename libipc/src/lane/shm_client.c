@@ -230,6 +230,21 @@ static bool link_room(ipc__link *base, size_t length)
     return has_room(link, length);
 }
 
+static bool link_put(ipc__link *base, uint32_t handle, uint64_t seq, ipc__bytes value)
+{
+    shm_link *link = link_of(base);
+    unsigned char head[IPC__OP_HEAD_MAX + IPC__BIN_HEAD_MAX];
+    if (value.length > IPC__SHM_INLINE_MAX) {
+        return false;
+    }
+    const unsigned char *end = ipc__bin_head_at(ipc__op_at(head, IPC__OP_PUT, handle, seq, 1), (uint32_t)value.length);
+    if (!ipc__shm_write_row(&link->up, (ipc__bytes){head, (size_t)(end - head)}, value, IPC__SHM_RESERVE)) {
+        return false;
+    }
+    wake_hub(link);
+    return true;
+}
+
 static ipc__block *link_stage(ipc__link *base, size_t length)
 {
     return ipc__shm_outbound_stage(&link_of(base)->outbound, length);
@@ -326,6 +341,7 @@ static const ipc__claim_ops claims = {
     .tell = link_tell,
     .credit = link_credit,
     .room = link_room,
+    .put = link_put,
     .stage = link_stage,
     .place = link_place,
     .segment = link_segment,

@@ -931,8 +931,10 @@ static bool lane_fits(void *self, uint32_t handle, const ipc__item *item)
     ipc__shm_peer *peer = self;
     bool large = item->length > IPC__SHM_INLINE_MAX;
     uint32_t length = large ? 0 : item->length;
-    if (!grow_handles(peer, handle) || (!peer->outlets[handle] && !add_ring(peer, handle))) {
-        return false;
+    if (handle >= peer->handles || !peer->outlets[handle]) {
+        if (!grow_handles(peer, handle) || !add_ring(peer, handle)) {
+            return false;
+        }
     }
     ipc__shm_outlet *outlet = peer->outlets[handle];
     if (!ipc__shm_outlet_fits(outlet, length)) {
@@ -986,9 +988,8 @@ static uint64_t lane_taken(void *self, uint32_t handle)
     if (!outlet) {
         return 0;
     }
-    uint64_t taken = ipc__shm_outlet_taken(outlet);
-    sweep(peer, handle);
-    return taken;
+    sweep(peer, handle); /* first: what is free was taken, and is looked at once */
+    return ipc__shm_outlet_taken(outlet);
 }
 
 static void lane_tell(void *self, uint32_t handle, uint64_t position)

@@ -35,8 +35,8 @@ enum {
     IPC__SHM_INLINE_MAX = 1024,  /* a larger value lies in a segment */
     IPC__SHM_SMALL_SLOTS = 32,   /* a delivery ring at first */
     IPC__SHM_SMALL_BYTES = 3072, /* bytes of small values behind its slots */
-    IPC__SHM_LARGE_SLOTS = 1024,
-    IPC__SHM_LARGE_BYTES = 98304,
+    IPC__SHM_LARGE_SLOTS = 4096,
+    IPC__SHM_LARGE_BYTES = 393216,
 };
 
 typedef struct ipc__shm_header {
@@ -46,7 +46,7 @@ typedef struct ipc__shm_header {
     _Alignas(IPC__SHM_LINE) atomic_uint_least64_t up_tail;   /* hub: bytes read */
     _Alignas(IPC__SHM_LINE) atomic_uint_least64_t down_head; /* hub */
     atomic_uint wants_down;                                  /* hub: it waits for down_tail to move */
-    atomic_uint_least64_t news;                              /* hub: grows whenever something is there for the client */
+    _Alignas(IPC__SHM_LINE) atomic_uint_least64_t news;      /* hub: grows whenever something is there for the client */
     _Alignas(IPC__SHM_LINE) atomic_uint_least64_t down_tail; /* client */
     _Alignas(IPC__SHM_LINE) atomic_uint hub_armed;           /* the hub sets it, whoever wakes the hub clears it */
     uint32_t hub_fences;                              /* hub: it orders both sides when it arms (ipc__fence_all()) */

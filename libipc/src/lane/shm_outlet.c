@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AHEAD = 8 }; /* slots, and lines of bytes */
+
 static ipc__shm_slots *ring_of(ipc__shm_outlet *outlet, uint64_t position)
 {
     bool second = outlet->count == 2 && position >= outlet->rings[1].from;
@@ -110,14 +112,26 @@ bool ipc__shm_outlet_fits(ipc__shm_outlet *outlet, uint32_t length)
 
 static void copy_in(ipc__shm_slots *ring, ipc__bytes value)
 {
-    uint32_t at = (uint32_t)(ring->head % ring->size);
-    size_t first = value.length < ring->size - at ? value.length : ring->size - at;
-    if (first) {
-        memcpy(ring->bytes + at, value.data, first);
+    uint32_t left = ring->size - ring->at;
+    ring->head += value.length;
+    if (value.length < left) {
+        if (value.length) { /* else the bytes may be NULL */
+            memcpy(ring->bytes + ring->at, value.data, value.length);
+        }
+        ring->at += (uint32_t)value.length;
+        return;
     }
-    if (first < value.length) {
-        memcpy(ring->bytes, value.data + first, value.length - first);
-    }
+    memcpy(ring->bytes + ring->at, value.data, left);
+    ring->at = (uint32_t)value.length - left;
+    memcpy(ring->bytes, value.data + left, ring->at);
+}
+
+/* Consumers had these last: the processor fetches them while others are written. */
+static void fetch_ahead(const ipc__shm_slots *ring, uint64_t position)
+{
+    uint32_t at = ring->at + AHEAD * IPC__SHM_LINE;
+    __builtin_prefetch(slot_of(ring, position + AHEAD), 1);
+    __builtin_prefetch(ring->bytes + (at < ring->size ? at : 0), 1);
 }
 
 void ipc__shm_outlet_put(ipc__shm_outlet *outlet, const ipc__item *item, ipc__bytes small, uint32_t segment,
@@ -126,13 +140,13 @@ void ipc__shm_outlet_put(ipc__shm_outlet *outlet, const ipc__item *item, ipc__by
     uint64_t position = ++outlet->newest;
     ipc__shm_slots *ring = ring_of(outlet, position);
     ipc__shm_slot *slot = slot_of(ring, position);
+    fetch_ahead(ring, position);
     slot->seq = item->seq;
     slot->attempt = item->attempt << 1 | item->late;
     slot->length = item->length;
     slot->segment = segment;
-    slot->offset = block ? offset : (uint32_t)(ring->head % ring->size);
+    slot->offset = block ? offset : ring->at;
     copy_in(ring, small);
-    ring->head += small.length;
     *shade_of(ring, position) = (ipc__shm_shade){.bytes_end = ring->head, .block = block};
     atomic_store_explicit(&slot->state, ipc__shm_word(position, IPC__SHM_READY), memory_order_release);
 }

@@ -24,6 +24,7 @@ typedef struct ipc__shm_slots {
     uint64_t from; /* its first position */
     uint64_t head; /* bytes used, and given back, since the beginning */
     uint64_t tail;
+    uint32_t at; /* where the head is */
     ipc__shm_shade *shades;
 } ipc__shm_slots;
 

@@ -9,16 +9,9 @@ enum { PIECE_MIN = 256 }; /* less room than that is not worth a piece */
 int ipc__shm_write(ipc__shm_writer *ring, const ipc__buf *record, size_t *done, const ipc__shm_where *places,
                    unsigned place_count, uint32_t reserve)
 {
-    uint64_t whole = sizeof(ipc__shm_piece) + ipc__shm_padded((uint32_t)record->length);
-    uint32_t at = (uint32_t)(ring->written & (ring->size - 1));
-    if (*done == 0 && place_count == 0 && record->length < ring->size / 4 && at + whole <= ring->size &&
-        ipc__shm_room(ring, whole + reserve) - whole - reserve <= ring->size) {
-        /* The usual case: all of it, in one piece that lies in a row. */
-        ipc__shm_piece piece = {.length = (uint32_t)record->length};
-        memcpy(ring->bytes + at, &piece, sizeof piece);
-        memcpy(ring->bytes + at + sizeof piece, record->data, record->length);
-        ring->written += whole;
-        ipc__shm_publish(ring);
+    ipc__bytes all = {record->data, record->length};
+    if (*done == 0 && place_count == 0 && record->length < ring->size / 4 &&
+        ipc__shm_write_row(ring, all, (ipc__bytes){NULL, 0}, reserve)) {
         *done = record->length;
         return 1;
     }

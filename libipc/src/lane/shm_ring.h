@@ -8,6 +8,7 @@
 
 #include "lane/shm_layout.h"
 #include "util/buf.h"
+#include "wire/read.h"
 
 /* In front of each piece; its bytes are padded to eight. */
 typedef struct ipc__shm_piece {
@@ -23,6 +24,8 @@ typedef struct ipc__shm_where {
     uint32_t length;
     uint32_t unused;
 } ipc__shm_where;
+
+enum { IPC__SHM_AHEAD = 8 * IPC__SHM_LINE };
 
 typedef struct ipc__shm_writer {
     atomic_uint_least64_t *head;       /* ours */
@@ -97,6 +100,28 @@ static inline void ipc__shm_put_piece(ipc__shm_writer *ring, ipc__shm_piece piec
 static inline void ipc__shm_publish(ipc__shm_writer *ring)
 {
     atomic_store_explicit(ring->head, ring->written, memory_order_release);
+}
+
+/* Write and publish a record of two parts, if there is room for it in a row, and for so many bytes behind it. */
+static inline bool ipc__shm_write_row(ipc__shm_writer *ring, ipc__bytes head, ipc__bytes tail, uint32_t reserve)
+{
+    ipc__shm_piece piece = {.length = (uint32_t)(head.length + tail.length)};
+    uint64_t whole = sizeof piece + ipc__shm_padded(piece.length);
+    uint32_t at = (uint32_t)(ring->written & (ring->size - 1));
+    uint64_t room = ipc__shm_room(ring, whole + reserve);
+    if (at + whole > ring->size || room < whole + reserve || room > ring->size) {
+        return false;
+    }
+    unsigned char *to = ring->bytes + at;
+    __builtin_prefetch(ring->bytes + ((at + IPC__SHM_AHEAD) & (ring->size - 1)), 1); /* the reader had it last */
+    memcpy(to, &piece, sizeof piece);
+    memcpy(to + sizeof piece, head.data, head.length);
+    if (tail.length) { /* else the bytes may be NULL */
+        memcpy(to + sizeof piece + head.length, tail.data, tail.length);
+    }
+    ring->written += whole;
+    ipc__shm_publish(ring);
+    return true;
 }
 
 /*

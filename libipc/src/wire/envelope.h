@@ -37,22 +37,28 @@ static inline bool ipc__outbox_full(const ipc__outbox *out)
 void ipc__outbox_reset(ipc__outbox *out);
 void ipc__outbox_free(ipc__outbox *out);
 
-/* "[op, handle, seq, " with count fields to follow. */
+enum { IPC__OP_HEAD_MAX = 2 + 2 * IPC__NUMBER_MAX };
+
+/* "[op, handle, seq, " with up to 12 fields to follow, where IPC__OP_HEAD_MAX bytes are free. Where it ends. */
+static inline unsigned char *ipc__op_at(unsigned char *at, ipc__op op, uint32_t handle, uint64_t seq, unsigned fields)
+{
+    at[0] = (unsigned char)(0x93 + fields);
+    at[1] = (unsigned char)op; /* all are below 128 */
+    return ipc__number_at(ipc__number_at(at + 2, handle), seq);
+}
+
+/* The same with any number of fields, at the end of a buffer. */
 static inline void ipc__write_op(msgpack_packer *packer, ipc__op op, uint32_t handle, uint64_t seq, unsigned fields)
 {
     ipc__buf *ops = packer->data;
-    if (fields > 12 || !ipc__buf_reserve(ops, 2 + 2 * IPC__NUMBER_MAX)) {
+    if (fields > 12 || !ipc__buf_reserve(ops, IPC__OP_HEAD_MAX)) {
         msgpack_pack_array(packer, 3 + fields);
         msgpack_pack_uint8(packer, (uint8_t)op);
         msgpack_pack_uint32(packer, handle);
         msgpack_pack_uint64(packer, seq);
         return;
     }
-    unsigned char *at = ops->data + ops->length;
-    at[0] = (unsigned char)(0x93 + fields);
-    at[1] = (unsigned char)op; /* all are below 128 */
-    at = ipc__number_at(at + 2, handle);
-    at = ipc__number_at(at, seq);
+    unsigned char *at = ipc__op_at(ops->data + ops->length, op, handle, seq, fields);
     ops->length = (size_t)(at - ops->data);
 }
 

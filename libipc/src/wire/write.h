@@ -10,7 +10,7 @@
 
 #include <endian.h>
 
-enum { IPC__NUMBER_MAX = 9 }; /* bytes of a packed number */
+enum { IPC__NUMBER_MAX = 9, IPC__BIN_HEAD_MAX = 5 }; /* bytes of a packed number, and before a bin's own */
 
 /* Write a number where IPC__NUMBER_MAX bytes are free. Where it ends. */
 static inline unsigned char *ipc__number_at(unsigned char *at, uint64_t number)
@@ -34,24 +34,28 @@ static inline void ipc__write_number(ipc__buf *buf, uint64_t number)
     }
 }
 
-/* A bin of less than 4 GiB. False: out of memory, now or before. */
-static inline bool ipc__write_bin(ipc__buf *buf, ipc__bytes value)
+/* Write what stands before a bin's bytes where IPC__BIN_HEAD_MAX are free. Where it ends. */
+static inline unsigned char *ipc__bin_head_at(unsigned char *at, uint32_t length)
 {
-    if (!ipc__buf_reserve(buf, 5 + value.length)) {
-        return false;
-    }
-    unsigned char *at = buf->data + buf->length;
-    uint32_t length = (uint32_t)value.length;
     unsigned form = length > UINT16_MAX ? 2 : length > UINT8_MAX ? 1 : 0;
     unsigned width = 1U << form;
     uint32_t wire = htobe32(length << (32 - 8 * width));
     *at = (unsigned char)(0xc4 + form);
     memcpy(at + 1, &wire, sizeof wire);
-    at += 1 + width;
-    if (length) { /* the bytes may be NULL otherwise */
-        memcpy(at, value.data, length);
+    return at + 1 + width;
+}
+
+/* A bin of less than 4 GiB. False: out of memory, now or before. */
+static inline bool ipc__write_bin(ipc__buf *buf, ipc__bytes value)
+{
+    if (!ipc__buf_reserve(buf, IPC__BIN_HEAD_MAX + value.length)) {
+        return false;
     }
-    buf->length = (size_t)(at + length - buf->data);
+    unsigned char *at = ipc__bin_head_at(buf->data + buf->length, (uint32_t)value.length);
+    if (value.length) { /* the bytes may be NULL otherwise */
+        memcpy(at, value.data, value.length);
+    }
+    buf->length = (size_t)(at + value.length - buf->data);
     return !buf->failed;
 }
 
