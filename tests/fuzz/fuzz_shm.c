@@ -585,7 +585,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lane.deliver = note_delivery;
     ipc__core_init(&self.core.core, &options);
     ipc__core_advance(&self.core.core, self.core.now);
-    ipc__shm_hub_init(&self.hub, fetch_nothing);
+    ipc__shm_hub_init(&self.hub, fetch_nothing, 1024);
     self.honest = arrive(&self);
     for (unsigned steps = 0; in.left && steps < STEPS_MAX; steps++) {
         step(&self, &in);

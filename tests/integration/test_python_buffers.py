@@ -56,6 +56,30 @@ def lies_in_segment(view):
     return False
 
 
+# ---- beyond the connection ----
+
+
+def test_buffer__outlives_its_connection(hub, conn):
+    name = unique("queue")
+    data = os.urandom(LARGE)
+    with conn.Queue(name) as q:
+        with libipc.connect(hub) as reader, reader.Queue(name) as there:
+            q.put(data)
+            view = there.get_buffer(timeout=PATIENCE)
+        sessions = libipc_sessions(conn)
+        # More than the producer's segment holds: what nobody has any more is used again.
+        for i in range(40):
+            q.put(bytes([i]) * LARGE)
+            assert q.get(timeout=PATIENCE)[:1] == bytes([i])
+        assert view == data
+        view.release()
+        assert libipc_sessions(conn) == sessions  # it was none any more
+
+
+def libipc_sessions(conn):
+    return conn.stat()["sessions"]
+
+
 # ---- what one gets ----
 
 

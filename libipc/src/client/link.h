@@ -62,6 +62,9 @@ typedef struct ipc__claim_ops {
     /* Use one of a handle's credits. False: there is none. */
     bool (*credit)(ipc__link *link, uint32_t handle);
 
+    /* The one that was used last was not needed. */
+    void (*credit_back)(ipc__link *link, uint32_t handle);
+
     /* Whether a put of so many bytes has room; if not, the hub is asked to see to it. */
     bool (*room)(ipc__link *link, size_t length);
 

@@ -115,6 +115,17 @@ static bool take_credit(ipc__handle *handle)
     return true;
 }
 
+/* What it was taken for did not go out. */
+static void return_credit(ipc__handle *handle)
+{
+    ipc__link *link = handle->conn->link;
+    if (link->ops->claims) {
+        link->ops->claims->credit_back(link, handle->id);
+    } else {
+        handle->credits++;
+    }
+}
+
 /* A large value goes where the hub and its consumer can see it. NULL: it goes as it is. */
 static ipc__block *stage(const ipc_conn *conn, ipc__bytes value)
 {
@@ -209,6 +220,9 @@ static ipc_err put_credited(ipc__handle *handle, ipc__bytes value, ipc__block *b
         return put_asking(handle, value, block, deadline);
     }
     ipc_err err = put_pipelined(handle, value, block);
+    if (err && handle->conn->state == IPC__CONN_LIVE) {
+        return_credit(handle);
+    }
     if (!err && handle->credits == handle->credits_half) {
         ipc__conn_flush(handle->conn);
     }

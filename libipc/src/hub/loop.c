@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -97,6 +98,14 @@ static void listen_again(ipc__timer *timer, uint64_t now)
     listen_to((ipc__loop *)((char *)timer - offsetof(ipc__loop, deaf)), EPOLLIN);
 }
 
+/* How many may be kept beside the sessions' own: half. libzmq aborts where there are too few. */
+static uint32_t spare_descriptors(void)
+{
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < UINT32_MAX;
+    return known ? (uint32_t)(limit.rlim_cur / 2) : UINT32_MAX;
+}
+
 ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_options *options)
 {
     ipc__loop *loop = calloc(1, sizeof *loop);
@@ -111,7 +120,7 @@ ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_opt
     pthread_mutex_init(&loop->adopt_lock, NULL);
     ipc__lock_init(&loop->lock);
     ipc__core_init(&loop->side.core, options);
-    ipc__shm_hub_init(&loop->side.shm, ipc__peer_fetch);
+    ipc__shm_hub_init(&loop->side.shm, ipc__peer_fetch, spare_descriptors());
     loop->side.core.started = loop->side.core.now = ipc__now();
     loop->side.core.pid = getpid();
     ipc_err err = ipc__lock_take(&loop->lock, address->lock);

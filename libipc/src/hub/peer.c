@@ -30,6 +30,7 @@ struct ipc__peer {
     int control; /* -1: a remote one */
     int64_t pid;
     bool refused; /* of another user: nothing but the refusal is for it */
+    bool left;    /* its session has ended, and its process reads what it was lent */
     bool ended;
     ipc__session *session; /* NULL: no HELLO yet */
     ipc__zmq_peer zmq;
@@ -112,6 +113,15 @@ static void forget_token(ipc__peer *peer)
     }
 }
 
+static void end_session(ipc__peer *peer, ipc__end end)
+{
+    if (peer->session) {
+        ipc__core_session_end(peer->session, end, ipc__now());
+        peer->session = NULL;
+        ipc__zmq_peer_fini(&peer->zmq);
+    }
+}
+
 void ipc__peer_end(ipc__peer *peer, ipc__end end)
 {
     if (peer->ended) {
@@ -119,11 +129,7 @@ void ipc__peer_end(ipc__peer *peer, ipc__end end)
     }
     ipc__hubside *side = peer->side;
     peer->ended = true;
-    if (peer->session) {
-        ipc__core_session_end(peer->session, end, ipc__now());
-        peer->session = NULL;
-        ipc__zmq_peer_fini(&peer->zmq);
-    }
+    end_session(peer, end);
     drop_memory(peer);
     forget_token(peer);
     ipc__timer_clear(&side->core.timers, &peer->silence);
@@ -457,7 +463,7 @@ static bool control_packet(ipc__peer *peer, size_t length, const int *fds)
     ipc_cursor at;
     uint32_t fields;
     int kind = ipc__control_open(&at, peer->side->packet, length, &fields);
-    if (kind == IPC__HELLO && !peer->session && fields == 3) {
+    if (kind == IPC__HELLO && !peer->session && !peer->left && fields == 3) {
         bool good = without(fds);
         if (good) {
             control_hello(peer, &at);
@@ -525,6 +531,9 @@ void ipc__peer_awake(void *mark)
     ipc__peer *peer = (ipc__peer *)(void *)((char *)mark - 1);
     if (!peer->ended) {
         ipc__shm_peer_look(&peer->shm);
+    }
+    if (peer->left && !ipc__shm_peer_lends(&peer->shm)) {
+        ipc__peer_end(peer, IPC__END_CLEAN);
     }
 }
 
@@ -594,7 +603,11 @@ static void shm_input(void *owner, ipc__envelope *envelope)
     ipc_err err = envelope ? ipc__core_input(peer->session, envelope, ipc__now()) : IPC_EPROTO;
     if (err == IPC_ECLOSED) {
         ipc__shm_hub_flush(&peer->side->shm); /* the answer to BYE */
-        ipc__peer_end(peer, IPC__END_CLEAN);
+        end_session(peer, IPC__END_CLEAN);
+        peer->left = ipc__shm_peer_leave(&peer->shm);
+        if (!peer->left) {
+            ipc__peer_end(peer, IPC__END_CLEAN);
+        }
     } else if (err) {
         ipc__peer_reject(peer);
     }

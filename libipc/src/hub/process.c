@@ -9,7 +9,7 @@
 
 /* A control socket and a connection for each session, twice that while they come and go; and for the hub some of its own,
  * and those that knock and have not said who they are (64 at most). libzmq aborts where there are too few. */
-enum { FDS_A_SESSION = 4, FDS_OF_HUB = 128 };
+enum { FDS_A_SESSION = 4, FDS_OF_HUB = 128 }; /* of half of them: the other half is for what sessions send */
 
 uint64_t ipc__process_descriptors(void)
 {
@@ -28,7 +28,7 @@ uint32_t ipc__process_fit_sessions(void)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     uint64_t there = ipc__process_descriptors();
-    uint64_t room = there > FDS_OF_HUB ? (there - FDS_OF_HUB) / FDS_A_SESSION : 0;
+    uint64_t room = there > FDS_OF_HUB ? (there - FDS_OF_HUB) / 2 / FDS_A_SESSION : 0;
     return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
 }
 

@@ -203,6 +203,12 @@ static bool link_credit(ipc__link *base, uint32_t handle)
     return false;
 }
 
+static void link_credit_back(ipc__link *base, uint32_t handle)
+{
+    const shm_link *link = link_of(base);
+    atomic_fetch_add(&ipc__shm_cell_of(link->session->memory, handle)->credits, 1);
+}
+
 static bool has_room(shm_link *link, size_t length)
 {
     uint64_t needed = IPC__SHM_RESERVE + 256 + (length <= IPC__SHM_INLINE_MAX ? length : 0);
@@ -316,7 +322,7 @@ static void link_close(ipc__link *base)
     shm_link *link = link_of(base);
     ipc__shm_inlets_free(&link->inlets);
     ipc__shm_outbound_free(&link->outbound);
-    ipc__shm_session_unref(link->session);
+    ipc__shm_session_leave(link->session, link->control);
     link_free(link);
 }
 
@@ -340,6 +346,7 @@ static const ipc__claim_ops claims = {
     .position = link_position,
     .tell = link_tell,
     .credit = link_credit,
+    .credit_back = link_credit_back,
     .room = link_room,
     .put = link_put,
     .stage = link_stage,

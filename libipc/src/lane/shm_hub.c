@@ -2,41 +2,25 @@
  * The shared-memory lane, the hub's side: sessions' memory, control rings, and who is to be looked at.
  * Touches the sessions' memory and wakes their processes. Not locked: the hub's thread.
  */
-#include "lane/shm_hub.h"
+#include "lane/shm_peer.h"
 
 #include "util/error.h"
 #include "util/fence.h"
-#include "wire/control.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 enum {
-    IDLE_LOOKS = 64,                   /* looks in vain, after which a peer must wake the hub */
-    PARTIAL_MAX = 4 * 1024 * 1024,     /* bytes of a record in pieces */
-    BACKLOG_MAX = 16 * 1024 * 1024,    /* to be told to a peer that does not read: it is not listened to meanwhile */
-    BACKLOG_LIMIT = 128 * 1024 * 1024, /* it is dropped */
-    COMPACT_MIN = 64 * 1024,           /* so much of it that was written goes, when it is more than what is left */
-    WAKES_AT_ONCE = 1024,              /* more than a socket holds of the hub's: who sends itself some waits in vain */
-    SEGMENTS_MAX = 512,                /* sent, and no value of them has come: more than a control socket holds */
+    IDLE_LOOKS = 64,                /* looks in vain, after which a peer must wake the hub */
+    PARTIAL_MAX = 4 * 1024 * 1024,  /* bytes of a record in pieces */
+    BACKLOG_MAX = 16 * 1024 * 1024, /* to be told to a peer that does not read: it is not listened to meanwhile */
+    COMPACT_MIN = 64 * 1024,        /* so much of it that was written goes, when it is more than what is left */
     ALONE_MIN = IPC__SHM_SEGMENT_SIZE / 4, /* a smaller value is no reason to keep a descriptor */
 };
-
-/* A segment that the client was sent. */
-struct ipc__shm_known {
-    uint32_t number;
-    UT_hash_handle hh;
-};
-
-static ipc__shm_header *header_of(const ipc__shm_peer *peer)
-{
-    return (ipc__shm_header *)(void *)peer->memory;
-}
 
 /* ---- lists ---- */
 
@@ -44,7 +28,7 @@ static void activate(ipc__shm_peer *peer)
 {
     peer->idle_looks = 0;
     if (!peer->is_active && peer->mapped) {
-        atomic_store_explicit(&header_of(peer)->hub_armed, 0, memory_order_relaxed);
+        atomic_store_explicit(&ipc__shm_header_of(peer)->hub_armed, 0, memory_order_relaxed);
         DL_APPEND2(peer->hub->active, peer, active_prev, active_next);
         peer->is_active = true;
     }
@@ -58,7 +42,7 @@ static void deactivate(ipc__shm_peer *peer)
     }
 }
 
-static void mark_dirty(ipc__shm_peer *peer)
+void ipc__shm_mark_dirty(ipc__shm_peer *peer)
 {
     if (!peer->is_dirty) {
         DL_APPEND2(peer->hub->dirty, peer, dirty_prev, dirty_next);
@@ -66,13 +50,22 @@ static void mark_dirty(ipc__shm_peer *peer)
     }
 }
 
+void ipc__shm_break_off(ipc__shm_peer *peer)
+{
+    if (!peer->broken) {
+        peer->broken = true;
+        ipc__shm_mark_dirty(peer);
+    }
+}
+
 /* ---- beginnings and ends ---- */
 
-static void segment_gone(ipc__shm_store *store, uint32_t number);
-
-void ipc__shm_hub_init(ipc__shm_hub *hub, void (*fetch)(void *owner))
+void ipc__shm_hub_init(ipc__shm_hub *hub, void (*fetch)(void *owner), uint32_t fds_max)
 {
-    *hub = (ipc__shm_hub){.store.gone = segment_gone, .fetch = fetch, .fences = ipc__fence_join() && ipc__fence_all()};
+    *hub = (ipc__shm_hub){.fds_max = fds_max,
+                          .store.gone = ipc__shm_segment_gone,
+                          .fetch = fetch,
+                          .fences = ipc__fence_join() && ipc__fence_all()};
 }
 
 void ipc__shm_hub_free(ipc__shm_hub *hub)
@@ -94,8 +87,8 @@ bool ipc__shm_peer_open(ipc__shm_peer *peer, ipc__shm_hub *hub, int control, voi
         errno = err;
         return false;
     }
-    header_of(peer)->hub_armed = 1;
-    header_of(peer)->hub_fences = hub->fences;
+    ipc__shm_header_of(peer)->hub_armed = 1;
+    ipc__shm_header_of(peer)->hub_fences = hub->fences;
     peer->up = ipc__shm_up_reader(peer->memory);
     peer->down = ipc__shm_down_writer(peer->memory);
     DL_APPEND(hub->peers, peer);
@@ -115,47 +108,24 @@ bool ipc__shm_peer_mapped(ipc__shm_peer *peer)
     return true;
 }
 
-static void unwatch(struct ipc__shm_watch *watch)
+/* One that has left gives back what it was lent, and wakes the hub for it. */
+static void collect_left(ipc__shm_peer *peer)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        if (watch->fds[i] >= 0) {
-            close(watch->fds[i]);
-            watch->fds[i] = -1;
-        }
-    }
+    atomic_store_explicit(&ipc__shm_header_of(peer)->hub_armed, 1, memory_order_relaxed);
+    ipc__shm_fence();
+    ipc__shm_loans_collect(peer);
 }
 
-static void outlet_free(ipc__shm_peer *peer, uint32_t handle)
+bool ipc__shm_peer_leave(ipc__shm_peer *peer)
 {
-    if (peer->outlets[handle]) {
-        ipc__shm_outlet_fini(peer->outlets[handle]);
-        free(peer->outlets[handle]);
-        peer->outlets[handle] = NULL;
+    if (!peer->memory || !peer->mapped) {
+        return false;
     }
-    unwatch(&peer->watches[handle]);
-    peer->watches[handle] = (struct ipc__shm_watch){.fds = {-1, -1}};
-}
-
-static void unstage(ipc__shm_peer *peer)
-{
-    ipc__block_unref(peer->staged);
-    peer->staged = NULL;
-}
-
-static void drop_segments(ipc__shm_peer *peer)
-{
-    while (peer->segments) {
-        ipc__shm_segment *segment = peer->segments;
-        DL_DELETE(peer->segments, segment);
-        ipc__shm_store_disown(segment);
-    }
-    struct ipc__shm_known *known;
-    struct ipc__shm_known *next;
-    HASH_ITER(hh, peer->known, known, next)
-    {
-        HASH_DEL(peer->known, known);
-        free(known);
-    }
+    deactivate(peer);
+    ipc__shm_segments_drop(peer);
+    peer->mapped = false; /* nothing that it writes matters any more but the loans' flags */
+    collect_left(peer);
+    return ipc__shm_peer_lends(peer);
 }
 
 void ipc__shm_peer_close(ipc__shm_peer *peer)
@@ -163,14 +133,10 @@ void ipc__shm_peer_close(ipc__shm_peer *peer)
     if (!peer->hub) {
         return;
     }
-    for (uint32_t handle = 0; handle < peer->handles; handle++) {
-        outlet_free(peer, handle);
-    }
-    unstage(peer);
-    for (uint32_t i = 0; peer->loans && i < IPC__SHM_LOANS_MAX; i++) {
-        ipc__block_unref(peer->loans[i]);
-    }
-    drop_segments(peer);
+    ipc__shm_handles_free(peer);
+    ipc__block_unref(peer->staged);
+    ipc__shm_loans_free(peer);
+    ipc__shm_segments_drop(peer);
     deactivate(peer);
     if (peer->is_dirty) {
         DL_DELETE2(peer->hub->dirty, peer, dirty_prev, dirty_next);
@@ -187,211 +153,9 @@ void ipc__shm_peer_close(ipc__shm_peer *peer)
     if (peer->fd >= 0) {
         close(peer->fd);
     }
-    free(peer->outlets);
-    free(peer->watches);
-    free(peer->loans);
-    free(peer->small_free);
-    free(peer->large_free);
-    free(peer->cell_pages);
     ipc__buf_free(&peer->partial);
     ipc__buf_free(&peer->out);
     *peer = (ipc__shm_peer){.wake = -1, .fd = -1};
-}
-
-/* ---- handles ---- */
-
-static bool grow_handles(ipc__shm_peer *peer, uint32_t handle)
-{
-    if (handle < peer->handles) {
-        return true;
-    }
-    uint32_t count = peer->handles ? peer->handles : 16;
-    while (count <= handle) {
-        count *= 2;
-    }
-    ipc__shm_outlet **outlets = realloc(peer->outlets, count * sizeof(ipc__shm_outlet *));
-    peer->outlets = outlets ? outlets : peer->outlets;
-    struct ipc__shm_watch *watches = outlets ? realloc(peer->watches, count * sizeof *watches) : NULL;
-    if (!watches) {
-        return false;
-    }
-    peer->watches = watches;
-    for (; peer->handles < count; peer->handles++) {
-        peer->outlets[peer->handles] = NULL;
-        peer->watches[peer->handles] = (struct ipc__shm_watch){.fds = {-1, -1}};
-    }
-    return true;
-}
-
-static void cell_clear(ipc__shm_cell *cell)
-{
-    atomic_store(&cell->rings, 0);
-    atomic_store(&cell->tell_at, 0);
-    atomic_store(&cell->credits, 0);
-}
-
-static void lane_closed(void *self, uint32_t handle);
-
-bool ipc__shm_peer_opened(ipc__shm_peer *peer, uint32_t handle)
-{
-    uint32_t page = handle * IPC__SHM_CELL_SIZE / IPC__SHM_PAGE;
-    uint64_t bit = 1ULL << (page % 64);
-    if (!(peer->cell_pages[page / 64] & bit)) {
-        if (!ipc__shm_allocate(peer->memory + IPC__SHM_CELLS + (size_t)page * IPC__SHM_PAGE, IPC__SHM_PAGE)) {
-            return false;
-        }
-        peer->cell_pages[page / 64] |= bit;
-    }
-    lane_closed(peer, handle);
-    cell_clear(ipc__shm_cell_of(peer->memory, handle));
-    return grow_handles(peer, handle);
-}
-
-static void keep_ring(uint64_t **list, unsigned *count, uint64_t offset)
-{
-    uint64_t *longer = realloc(*list, (*count + 1) * sizeof *longer);
-    if (longer) {
-        *list = longer;
-        longer[(*count)++] = offset;
-    }
-}
-
-static void sweep(ipc__shm_peer *peer, uint32_t handle);
-
-static void lane_closed(void *self, uint32_t handle)
-{
-    ipc__shm_peer *peer = self;
-    if (handle >= peer->handles) {
-        return;
-    }
-    const ipc__shm_outlet *outlet = peer->outlets[handle];
-    for (unsigned i = 0; outlet && i < outlet->count; i++) {
-        uint64_t offset = (uint64_t)((unsigned char *)outlet->rings[i].slots - peer->memory);
-        if (outlet->rings[i].count == IPC__SHM_SMALL_SLOTS) {
-            keep_ring(&peer->small_free, &peer->small_count, offset);
-        } else {
-            keep_ring(&peer->large_free, &peer->large_count, offset);
-        }
-    }
-    if (outlet) {
-        sweep(peer, handle); /* what is lent stays so */
-    }
-    outlet_free(peer, handle);
-    cell_clear(ipc__shm_cell_of(peer->memory, handle));
-}
-
-static bool lane_opened(void *self, uint32_t handle)
-{
-    return ipc__shm_peer_opened(self, handle);
-}
-
-/* Memory for a ring, allocated. 0: there is none. */
-static uint64_t ring_memory(ipc__shm_peer *peer, bool large)
-{
-    if (large && peer->large_count) {
-        return peer->large_free[--peer->large_count];
-    }
-    if (!large && peer->small_count) {
-        return peer->small_free[--peer->small_count];
-    }
-    uint64_t size = large ? IPC__SHM_LARGE_SLOTS * sizeof(ipc__shm_slot) + IPC__SHM_LARGE_BYTES
-                          : IPC__SHM_SMALL_SLOTS * sizeof(ipc__shm_slot) + IPC__SHM_SMALL_BYTES;
-    uint64_t limit = large ? IPC__SHM_LARGE_LIMIT : IPC__SHM_SIZE;
-    if (peer->rings_end + size > limit || !ipc__shm_allocate(peer->memory + peer->rings_end, size)) {
-        return 0;
-    }
-    peer->rings_end += size;
-    return peer->rings_end - size;
-}
-
-/* Another ring for a handle: a small one first. */
-static bool add_ring(ipc__shm_peer *peer, uint32_t handle)
-{
-    ipc__shm_outlet *outlet = peer->outlets[handle];
-    bool large = outlet && outlet->count;
-    uint64_t offset = outlet && outlet->count == 2 ? 0 : ring_memory(peer, large);
-    if (!offset) {
-        return false;
-    }
-    if (!outlet) {
-        outlet = peer->outlets[handle] = calloc(1, sizeof *outlet);
-    }
-    return outlet && ipc__shm_outlet_add(outlet, peer->memory, ipc__shm_cell_of(peer->memory, handle), offset,
-                                         large ? IPC__SHM_LARGE_SLOTS : IPC__SHM_SMALL_SLOTS,
-                                         large ? IPC__SHM_LARGE_BYTES : IPC__SHM_SMALL_BYTES);
-}
-
-/* It wrote what no honest client writes: the next turn ends it. */
-static void break_off(ipc__shm_peer *peer)
-{
-    if (!peer->broken) {
-        peer->broken = true;
-        mark_dirty(peer);
-    }
-}
-
-/* ---- loans ---- */
-
-static atomic_uchar *loan_flag(const ipc__shm_peer *peer, uint32_t loan)
-{
-    return (atomic_uchar *)(void *)(peer->memory + IPC__SHM_LOANS + loan);
-}
-
-/* A loan that the client has given back ends. */
-static void collect_loan(ipc__shm_peer *peer, uint32_t loan)
-{
-    if (peer->loans[loan] && atomic_load_explicit(loan_flag(peer, loan), memory_order_acquire) == IPC__SHM_LOAN_BACK) {
-        ipc__block *block = peer->loans[loan];
-        peer->loans[loan] = NULL;
-        atomic_store_explicit(loan_flag(peer, loan), IPC__SHM_LOAN_NONE, memory_order_release);
-        ipc__block_unref(block);
-    }
-}
-
-static void lend(void *self, uint32_t loan, ipc__block *block)
-{
-    ipc__shm_peer *peer = self;
-    if (!peer->loans && ipc__shm_allocate(peer->memory + IPC__SHM_LOANS, IPC__SHM_PAGE)) {
-        peer->loans = calloc(IPC__SHM_LOANS_MAX, sizeof(ipc__block *));
-    }
-    if (!peer->loans || loan >= IPC__SHM_LOANS_MAX || peer->loans[loan]) {
-        break_off(peer);
-        ipc__block_unref(block);
-        return;
-    }
-    peer->loans[loan] = block;
-    collect_loan(peer, loan); /* it may be back already, and will not be told again */
-}
-
-static void collect_loans(ipc__shm_peer *peer)
-{
-    uint32_t back = atomic_load_explicit(&header_of(peer)->loans_back, memory_order_acquire);
-    if (back == peer->loans_back || !peer->loans) {
-        return;
-    }
-    peer->loans_back = back;
-    for (uint32_t i = 0; i < IPC__SHM_LOANS_MAX; i++) {
-        collect_loan(peer, i);
-    }
-}
-
-/* Free what consumers of the peer are through with. */
-static void sweep(ipc__shm_peer *peer, uint32_t handle)
-{
-    ipc__shm_outlet_sweep(peer->outlets[handle], lend, peer);
-    if (peer->outlets[handle]->broken) {
-        break_off(peer);
-    }
-}
-
-static void sweep_all(ipc__shm_peer *peer)
-{
-    for (uint32_t handle = 0; handle < peer->handles; handle++) {
-        if (peer->outlets[handle] && peer->outlets[handle]->oldest <= peer->outlets[handle]->newest) {
-            sweep(peer, handle);
-        }
-    }
-    collect_loans(peer);
 }
 
 /* A writer waits for room in its segment: whoever is through with a part of it gives it back. */
@@ -400,96 +164,8 @@ static void sweep_everybody(ipc__shm_hub *hub)
     ipc__shm_peer *peer;
     DL_FOREACH(hub->peers, peer)
     {
-        sweep_all(peer);
+        ipc__shm_peer_sweep(peer);
     }
-}
-
-/* ---- segments ---- */
-
-static void segment_gone(ipc__shm_store *store, uint32_t number)
-{
-    ipc__shm_hub *hub = (ipc__shm_hub *)((char *)store - offsetof(ipc__shm_hub, store));
-    ipc__shm_peer *peer;
-    DL_FOREACH(hub->peers, peer)
-    {
-        struct ipc__shm_known *known;
-        HASH_FIND(hh, peer->known, &number, sizeof number, known);
-        if (known) {
-            HASH_DEL(peer->known, known);
-            free(known);
-            msgpack_packer packer = ipc__packer(&peer->out);
-            ipc__write_op(&packer, IPC__OP_SEGMENT_GONE, 0, 0, 2);
-            msgpack_pack_uint32(&packer, number);
-            msgpack_pack_uint32(&packer, 0);
-            mark_dirty(peer);
-        }
-    }
-}
-
-bool ipc__shm_peer_segment(ipc__shm_peer *peer, int fd, uint32_t local, uint64_t size)
-{
-    if (!peer->mapped || size > UINT32_MAX) {
-        close(fd);
-        return false;
-    }
-    unsigned count;
-    ipc__shm_segment *segment;
-    DL_COUNT(peer->segments, segment, count);
-    if (count >= SEGMENTS_MAX) {
-        close(fd);
-        return false;
-    }
-    atomic_uchar *flags = (atomic_uchar *)(void *)(peer->memory + IPC__SHM_CHUNKS);
-    if (size == IPC__SHM_SEGMENT_SIZE && !ipc__shm_allocate(peer->memory + IPC__SHM_CHUNKS, IPC__SHM_SEGMENT_PAGES)) {
-        close(fd);
-        return false;
-    }
-    segment = ipc__shm_store_add(&peer->hub->store, fd, (size_t)size, local, flags);
-    if (segment) {
-        DL_APPEND(peer->segments, segment);
-    }
-    return segment != NULL;
-}
-
-static ipc__shm_segment *segment_of(const ipc__shm_peer *peer, uint32_t local)
-{
-    ipc__shm_segment *segment;
-    DL_SEARCH_SCALAR(peer->segments, segment, local, local);
-    return segment;
-}
-
-/* Make a consumer know a segment. False: not now. */
-static bool introduce(ipc__shm_peer *peer, const ipc__shm_segment *segment)
-{
-    struct ipc__shm_known *known;
-    HASH_FIND(hh, peer->known, &segment->number, sizeof segment->number, known);
-    if (known) {
-        return true;
-    }
-    known = malloc(sizeof *known);
-    if (!known) {
-        return false;
-    }
-    known->number = segment->number;
-    HASH_ADD(hh, peer->known, number, sizeof known->number, known);
-    if (!known->hh.tbl) {
-        free(known);
-        return false;
-    }
-    ipc__buf packet = {0};
-    msgpack_packer packer = ipc__packer(&packet);
-    msgpack_pack_array(&packer, 4);
-    msgpack_pack_int(&packer, IPC__SEGMENT);
-    msgpack_pack_uint32(&packer, segment->number);
-    msgpack_pack_uint64(&packer, segment->size);
-    segment->sealed ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
-    bool sent = !packet.failed && ipc__control_send(peer->control, &packet, segment->fd);
-    ipc__buf_free(&packet);
-    if (!sent) {
-        HASH_DEL(peer->known, known);
-        free(known);
-    }
-    return sent;
 }
 
 /* ---- what comes ---- */
@@ -499,10 +175,10 @@ static bool add_frames(ipc__shm_peer *peer, ipc__envelope *envelope)
 {
     for (unsigned i = 0; i < peer->part_places; i++) {
         const ipc__shm_where *place = &peer->parts[i];
-        ipc__shm_segment *segment = segment_of(peer, place->segment);
+        ipc__shm_segment *segment = ipc__shm_segment_of(peer, place->segment);
         if (!segment) {
             peer->hub->fetch(peer->owner);
-            segment = segment_of(peer, place->segment);
+            segment = ipc__shm_segment_of(peer, place->segment);
         }
         ipc__block *block = segment ? ipc__shm_store_chunk(segment, place->offset, place->length) : NULL;
         if (!block) {
@@ -623,7 +299,8 @@ static bool take_pieces(ipc__shm_peer *peer, uint64_t end, ipc__envelope *envelo
 /* Whether a peer has published something, or waits for room; one that does not read what it is told is not listened to. */
 static bool has_something(const ipc__shm_peer *peer)
 {
-    return (ipc__shm_there(&peer->up) || atomic_load_explicit(&header_of(peer)->wants_room, memory_order_relaxed)) &&
+    return (ipc__shm_there(&peer->up) ||
+            atomic_load_explicit(&ipc__shm_header_of(peer)->wants_room, memory_order_relaxed)) &&
            peer->out.length - peer->out_done <= BACKLOG_MAX;
 }
 
@@ -634,8 +311,8 @@ static bool take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
         return false;
     }
     uint64_t there = ipc__shm_there(&peer->up);
-    bool room = atomic_load_explicit(&header_of(peer)->wants_room, memory_order_relaxed);
-    ipc__envelope envelope = {.frame_count = 1};
+    bool room = atomic_load_explicit(&ipc__shm_header_of(peer)->wants_room, memory_order_relaxed);
+    ipc__envelope envelope = {.frame_count = 1, .stop = &peer->broken};
     ipc__block ops = {.release = no_release};
     atomic_init(&ops.refs, 1);
     if (there > peer->up.size || !take_pieces(peer, peer->up.read + there, &envelope, &ops, input)) {
@@ -647,8 +324,8 @@ static bool take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
     }
     if (room && peer->memory) {
         sweep_everybody(peer->hub);
-        atomic_store_explicit(&header_of(peer)->wants_room, 0, memory_order_relaxed);
-        mark_dirty(peer);
+        atomic_store_explicit(&ipc__shm_header_of(peer)->wants_room, 0, memory_order_relaxed);
+        ipc__shm_mark_dirty(peer);
     }
     return true;
 }
@@ -664,17 +341,21 @@ void ipc__shm_peer_take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
 
 void ipc__shm_peer_look(ipc__shm_peer *peer)
 {
-    if (!peer->mapped) {
+    if (!peer->memory) {
         return;
     }
-    sweep_all(peer);
-    if (atomic_load_explicit(&header_of(peer)->wants_room, memory_order_relaxed)) {
+    if (!peer->mapped) {
+        collect_left(peer);
+        return;
+    }
+    ipc__shm_peer_sweep(peer);
+    if (atomic_load_explicit(&ipc__shm_header_of(peer)->wants_room, memory_order_relaxed)) {
         sweep_everybody(peer->hub);
-        atomic_store_explicit(&header_of(peer)->wants_room, 0, memory_order_relaxed);
-        mark_dirty(peer);
+        atomic_store_explicit(&ipc__shm_header_of(peer)->wants_room, 0, memory_order_relaxed);
+        ipc__shm_mark_dirty(peer);
     }
     if (peer->out.length > peer->out_done) {
-        mark_dirty(peer);
+        ipc__shm_mark_dirty(peer);
     }
     activate(peer);
 }
@@ -689,7 +370,7 @@ static void fence(ipc__shm_hub *hub)
 /* Arm it: from here on it must wake the hub. False: it has something. */
 static bool arm(ipc__shm_peer *peer)
 {
-    ipc__shm_header *header = header_of(peer);
+    ipc__shm_header *header = ipc__shm_header_of(peer);
     atomic_store_explicit(&header->hub_armed, 1, memory_order_relaxed);
     fence(peer->hub);
     if (!has_something(peer)) {
@@ -741,13 +422,13 @@ bool ipc__shm_hub_rest(ipc__shm_hub *hub)
     bool quiet = true;
     DL_FOREACH2(hub->active, peer, active_next)
     {
-        atomic_store_explicit(&header_of(peer)->hub_armed, 1, memory_order_relaxed);
+        atomic_store_explicit(&ipc__shm_header_of(peer)->hub_armed, 1, memory_order_relaxed);
     }
     fence(hub);
     DL_FOREACH_SAFE2(hub->active, peer, next, active_next)
     {
         if (peer->broken || has_something(peer)) {
-            atomic_store_explicit(&header_of(peer)->hub_armed, 0, memory_order_relaxed);
+            atomic_store_explicit(&ipc__shm_header_of(peer)->hub_armed, 0, memory_order_relaxed);
             quiet = false;
         } else {
             deactivate(peer);
@@ -757,13 +438,6 @@ bool ipc__shm_hub_rest(ipc__shm_hub *hub)
 }
 
 /* ---- what goes ---- */
-
-static void wake_by(int socket)
-{
-    static const unsigned char nil = 0xc0;
-    while (send(socket, &nil, sizeof nil, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
-}
 
 static void write_out(ipc__shm_peer *peer)
 {
@@ -778,7 +452,7 @@ static void write_out(ipc__shm_peer *peer)
             return;
         }
         if (written == 0) { /* it says when it has read; and has perhaps, meanwhile */
-            atomic_store_explicit(&header_of(peer)->wants_down, 1, memory_order_relaxed);
+            atomic_store_explicit(&ipc__shm_header_of(peer)->wants_down, 1, memory_order_relaxed);
             ipc__shm_fence();
         }
     }
@@ -792,56 +466,13 @@ static void write_out(ipc__shm_peer *peer)
     }
 }
 
-/* Something is there for a handle: who waits on its descriptor is to be woken. */
-static void stir(ipc__shm_peer *peer, uint32_t handle)
-{
-    if (handle < peer->handles && peer->watches[handle].fds[0] >= 0) {
-        peer->watches[handle].stirred = peer->stirred = true;
-    }
-}
-
-/* Whether a handle has something to take, or to be told, that the client has not read. */
-static bool is_there(const ipc__shm_peer *peer, uint32_t handle)
-{
-    struct ipc__shm_watch *watch = &peer->watches[handle];
-    if (watch->said && peer->out.length == peer->out_done) {
-        watch->said = false;
-        watch->said_to = peer->down.written;
-    }
-    return (peer->outlets[handle] && ipc__shm_outlet_ready(peer->outlets[handle])) || watch->said ||
-           atomic_load_explicit(peer->down.tail, memory_order_relaxed) < watch->said_to;
-}
-
-/* What a handle had was taken back: who waits on its descriptor waits again. */
-static void unstir(ipc__shm_peer *peer, uint32_t handle)
-{
-    char bytes[64];
-    if (peer->watches[handle].fds[1] >= 0 && !is_there(peer, handle)) {
-        peer->watches[handle].stirred = false;
-        for (int i = 0; i < WAKES_AT_ONCE && recv(peer->watches[handle].fds[1], bytes, sizeof bytes, MSG_DONTWAIT) > 0;
-             i++) {
-        }
-    }
-}
-
-static void wake_watchers(ipc__shm_peer *peer)
-{
-    peer->stirred = false;
-    for (uint32_t handle = 0; handle < peer->handles; handle++) {
-        if (peer->watches[handle].stirred) {
-            peer->watches[handle].stirred = false;
-            wake_by(peer->watches[handle].fds[0]);
-        }
-    }
-}
-
 void ipc__shm_hub_flush(ipc__shm_hub *hub)
 {
     ipc__shm_peer *peer;
     DL_FOREACH2(hub->dirty, peer, dirty_next)
     {
         if (peer->mapped) {
-            ipc__shm_header *header = header_of(peer);
+            ipc__shm_header *header = ipc__shm_header_of(peer);
             write_out(peer);
             atomic_store_explicit(&header->news, header->news + 1, memory_order_release);
         }
@@ -853,182 +484,15 @@ void ipc__shm_hub_flush(ipc__shm_hub *hub)
         peer = hub->dirty;
         DL_DELETE2(hub->dirty, peer, dirty_prev, dirty_next);
         peer->is_dirty = false;
-        if (peer->mapped && atomic_load_explicit(&header_of(peer)->client_armed, memory_order_relaxed)) {
-            atomic_store_explicit(&header_of(peer)->client_armed, 0, memory_order_relaxed);
-            wake_by(peer->control);
+        if (peer->mapped && atomic_load_explicit(&ipc__shm_header_of(peer)->client_armed, memory_order_relaxed)) {
+            atomic_store_explicit(&ipc__shm_header_of(peer)->client_armed, 0, memory_order_relaxed);
+            ipc__shm_wake_by(peer->control);
         }
         if (peer->stirred) {
-            wake_watchers(peer);
+            ipc__shm_wake_watchers(peer);
         }
         if (peer->broken) {
             activate(peer); /* the next turn ends it */
         }
     }
 }
-
-bool ipc__shm_peer_watch(ipc__shm_peer *peer, uint32_t handle, const int fds[2])
-{
-    struct ipc__shm_watch watch = {.fds = {fds[0], fds[1]}, .said_to = 0};
-    if (handle >= IPC__HANDLES_MAX || !grow_handles(peer, handle)) {
-        unwatch(&watch);
-        return false;
-    }
-    unwatch(&peer->watches[handle]);
-    memcpy(peer->watches[handle].fds, watch.fds, sizeof watch.fds);
-    if (is_there(peer, handle)) {
-        stir(peer, handle);
-        mark_dirty(peer);
-    }
-    return true;
-}
-
-/* ---- the lane ---- */
-
-static void lane_send(void *self, const void *op, size_t length)
-{
-    ipc__shm_peer *peer = self;
-    if (peer->out.length - peer->out_done > BACKLOG_LIMIT) {
-        break_off(peer); /* one record of it asked for all that */
-        return;
-    }
-    ipc__buf_write(&peer->out, op, length);
-    ipc_cursor at;
-    uint32_t fields;
-    uint32_t code;
-    uint32_t handle;
-    ipc_cursor_init(&at, op, length);
-    if (ipc__read_array(&at, &fields) && ipc__read_u32(&at, &code) && ipc__read_u32(&at, &handle) &&
-        code != IPC__OP_REPLY && handle < peer->handles) {
-        peer->watches[handle].said = true;
-        stir(peer, handle);
-    }
-    mark_dirty(peer);
-}
-
-/* A large value must lie where the consumer can see it. */
-static bool stage(ipc__shm_peer *peer, const ipc__item *item)
-{
-    unstage(peer);
-    ipc__block *block = ipc__item_block(item);
-    ipc__shm_segment *segment = ipc__shm_store_find(block, &peer->staged_offset);
-    if (segment) {
-        ipc__block_ref(block);
-    } else {
-        block = ipc__shm_store_keep(&peer->hub->store, ipc__item_bytes(item));
-        segment = ipc__shm_store_find(block, &peer->staged_offset);
-    }
-    if (!block || !introduce(peer, segment)) {
-        ipc__block_unref(block);
-        return false;
-    }
-    peer->staged = block;
-    peer->staged_segment = segment->number;
-    return true;
-}
-
-static bool lane_fits(void *self, uint32_t handle, const ipc__item *item)
-{
-    ipc__shm_peer *peer = self;
-    bool large = item->length > IPC__SHM_INLINE_MAX;
-    uint32_t length = large ? 0 : item->length;
-    if (handle >= peer->handles || !peer->outlets[handle]) {
-        if (!grow_handles(peer, handle) || !add_ring(peer, handle)) {
-            return false;
-        }
-    }
-    ipc__shm_outlet *outlet = peer->outlets[handle];
-    if (!ipc__shm_outlet_fits(outlet, length)) {
-        sweep(peer, handle);
-        if (!ipc__shm_outlet_fits(outlet, length) &&
-            !(add_ring(peer, handle) && ipc__shm_outlet_fits(outlet, length))) {
-            return false;
-        }
-    }
-    return !large || stage(peer, item);
-}
-
-static void lane_deliver(void *self, uint32_t handle, const ipc__item *item)
-{
-    ipc__shm_peer *peer = self;
-    ipc__shm_outlet *outlet = peer->outlets[handle];
-    if (item->length > IPC__SHM_INLINE_MAX) {
-        ipc__block *block = peer->staged;
-        peer->staged = NULL;
-        ipc__shm_outlet_put(outlet, item, (ipc__bytes){NULL, 0}, peer->staged_segment, peer->staged_offset, block);
-    } else {
-        ipc__shm_outlet_put(outlet, item, ipc__item_bytes(item), 0, 0, NULL);
-    }
-    stir(peer, handle);
-    mark_dirty(peer);
-}
-
-static ipc__shm_outlet *outlet_of(const ipc__shm_peer *peer, uint32_t handle)
-{
-    return handle < peer->handles ? peer->outlets[handle] : NULL;
-}
-
-static int64_t lane_recall(void *self, uint32_t handle, uint32_t count)
-{
-    ipc__shm_peer *peer = self;
-    ipc__shm_outlet *outlet = outlet_of(peer, handle);
-    uint64_t back = outlet ? ipc__shm_outlet_recall(outlet, count) : 0;
-    if (outlet && outlet->broken) {
-        break_off(peer);
-    }
-    if (back) {
-        unstir(peer, handle);
-    }
-    return (int64_t)back;
-}
-
-static uint64_t lane_taken(void *self, uint32_t handle)
-{
-    ipc__shm_peer *peer = self;
-    ipc__shm_outlet *outlet = outlet_of(peer, handle);
-    if (!outlet) {
-        return 0;
-    }
-    sweep(peer, handle); /* first: what is free was taken, and is looked at once */
-    return ipc__shm_outlet_taken(outlet);
-}
-
-static void lane_tell(void *self, uint32_t handle, uint64_t position)
-{
-    const ipc__shm_peer *peer = self;
-    atomic_store_explicit(&ipc__shm_cell_of(peer->memory, handle)->tell_at, position, memory_order_relaxed);
-    ipc__shm_fence();
-}
-
-static void lane_credit(void *self, uint32_t handle, uint64_t count)
-{
-    ipc__shm_peer *peer = self;
-    atomic_fetch_add(&ipc__shm_cell_of(peer->memory, handle)->credits, count);
-}
-
-static uint64_t lane_uncredit(void *self, uint32_t handle)
-{
-    const ipc__shm_peer *peer = self;
-    return atomic_exchange(&ipc__shm_cell_of(peer->memory, handle)->credits, 0);
-}
-
-static void lane_peer_gone(void *self)
-{
-    (void)self; /* the loop frees what is its own */
-}
-
-const ipc__lane_ops ipc__shm_lane = {
-    .name = "shm",
-    .exact = true,
-    .still = true,
-    .send = lane_send,
-    .deliver = lane_deliver,
-    .recall = lane_recall,
-    .taken = lane_taken,
-    .fits = lane_fits,
-    .tell = lane_tell,
-    .credit = lane_credit,
-    .uncredit = lane_uncredit,
-    .opened = lane_opened,
-    .closed = lane_closed,
-    .peer_gone = lane_peer_gone,
-};

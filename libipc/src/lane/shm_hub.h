@@ -19,6 +19,8 @@ typedef struct ipc__shm_hub {
     ipc__shm_peer *active; /* are looked at in every turn */
     ipc__shm_peer *dirty;  /* have something to be told */
     ipc__buf input;
+    uint32_t fds_max;           /* descriptors that it may keep beside the sessions' own: segments', and */
+    uint32_t watch_fds;         /* who waits on handles */
     bool fences;                /* for clients, too */
     bool unordered;             /* that failed: who waits looks up now and then */
     void (*fetch)(void *owner); /* read the control socket: a segment may have been sent that way */
@@ -26,8 +28,7 @@ typedef struct ipc__shm_hub {
 
 /* Who waits on a handle's descriptor. */
 struct ipc__shm_watch {
-    int fds
-        [2]; /* a socket pair: what is sent into the first makes the second readable, which they wait on; -1: nobody does */
+    int fds[2]; /* a socket pair: what is sent into the first makes the second readable; -1: nobody waits */
     bool stirred;
     bool said;        /* an operation for the handle waits to be written */
     uint64_t said_to; /* or was, before this place in the ring */
@@ -77,7 +78,7 @@ struct ipc__shm_peer {
 
 extern const ipc__lane_ops ipc__shm_lane;
 
-void ipc__shm_hub_init(ipc__shm_hub *hub, void (*fetch)(void *owner));
+void ipc__shm_hub_init(ipc__shm_hub *hub, void (*fetch)(void *owner), uint32_t fds_max);
 void ipc__shm_hub_free(ipc__shm_hub *hub);
 
 /* Memory for a session: its descriptor and the eventfd are to be sent. False with errno. */
@@ -86,16 +87,19 @@ bool ipc__shm_peer_open(ipc__shm_peer *peer, ipc__shm_hub *hub, int control, voi
 /* The client has mapped it: from here on nobody else can, and it is looked at. False with errno. */
 bool ipc__shm_peer_mapped(ipc__shm_peer *peer);
 
+/* Its session has ended, and its process may go on reading what it was lent: true while there is something. */
+bool ipc__shm_peer_leave(ipc__shm_peer *peer);
+
+/* Whether it is lent anything. */
+bool ipc__shm_peer_lends(ipc__shm_peer *peer);
+
 /* Whatever it has; idempotent. */
 void ipc__shm_peer_close(ipc__shm_peer *peer);
-
-/* A handle's number is taken: its cell is there. False: no memory. */
-bool ipc__shm_peer_opened(ipc__shm_peer *peer, uint32_t handle);
 
 /* A segment of its came. False: it is no good. The descriptor is taken over. */
 bool ipc__shm_peer_segment(ipc__shm_peer *peer, int fd, uint32_t local, uint64_t size);
 
-/* Somebody waits on a handle's descriptor, the second of these, which are taken over. False: no memory. */
+/* Somebody waits on a handle's descriptor, the second of these, which are taken over. False: no memory, or too many. */
 bool ipc__shm_peer_watch(ipc__shm_peer *peer, uint32_t handle, const int fds[2]);
 
 /* It may have something: its eventfd says so, or its end has come. */

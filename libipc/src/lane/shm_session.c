@@ -8,6 +8,7 @@
 #include "util/fence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -27,7 +28,7 @@ ipc__shm_session *ipc__shm_session_new(int memory, int wake)
         return NULL;
     }
     bool light = ((const ipc__shm_header *)(void *)at)->hub_fences && ipc__fence_join();
-    *session = (ipc__shm_session){.memory = at, .wake = wake, .pid = (int)getpid(), .light = light};
+    *session = (ipc__shm_session){.memory = at, .wake = wake, .control = -1, .pid = (int)getpid(), .light = light};
     atomic_init(&session->refs, 1);
     return session;
 }
@@ -37,8 +38,19 @@ void ipc__shm_session_unref(ipc__shm_session *session)
     if (atomic_fetch_sub(&session->refs, 1) == 1) {
         munmap(session->memory, IPC__SHM_SIZE);
         close(session->wake);
+        if (session->control >= 0) {
+            close(session->control);
+        }
         free(session);
     }
+}
+
+void ipc__shm_session_leave(ipc__shm_session *session, int control)
+{
+    if (atomic_load(&session->refs) > 1) {
+        session->control = fcntl(control, F_DUPFD_CLOEXEC, 0);
+    }
+    ipc__shm_session_unref(session);
 }
 
 void ipc__shm_session_abandon(ipc__shm_session *session)

@@ -10,14 +10,18 @@
 typedef struct ipc__shm_session {
     atomic_uint refs;
     unsigned char *memory;
-    int wake;   /* the hub's eventfd */
-    int pid;    /* of the process that has it mapped */
-    bool light; /* the hub fences for both */
+    int wake;    /* the hub's eventfd */
+    int control; /* kept while values are lent beyond the connection's end; else -1 */
+    int pid;     /* of the process that has it mapped */
+    bool light;  /* the hub fences for both */
 } ipc__shm_session;
 
 /* Map; the descriptors are taken over, or closed. NULL with errno. */
 ipc__shm_session *ipc__shm_session_new(int memory, int wake);
 void ipc__shm_session_unref(ipc__shm_session *session);
+
+/* The connection ends. While values are lent its control socket stays, by which the hub sees whether their reader lives. */
+void ipc__shm_session_leave(ipc__shm_session *session, int control);
 
 /* In a forked child, which does not have the mapping: what the link had of it. */
 void ipc__shm_session_abandon(ipc__shm_session *session);

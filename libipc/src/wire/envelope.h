@@ -82,6 +82,7 @@ typedef struct ipc__envelope {
     unsigned frame_count;
     unsigned next_frame; /* the next one that a nil value means */
     bool bare;           /* it has no header */
+    const bool *stop;    /* its sender is given up: what is left does not count; NULL: it never is */
     ipc_cursor at;
 } ipc__envelope;
 
@@ -100,7 +101,7 @@ bool ipc__envelope_open(ipc__envelope *envelope, uint64_t *header, unsigned coun
 
 static inline bool ipc__envelope_more(const ipc__envelope *envelope)
 {
-    return envelope->at.at < envelope->at.end;
+    return envelope->at.at < envelope->at.end && !(envelope->stop && *envelope->stop);
 }
 
 /* Read the next operation's head. */
