@@ -116,8 +116,9 @@ static uint64_t lane_taken(void *self, uint32_t handle)
     if (!outlet) {
         return 0;
     }
-    ipc__shm_handle_sweep(peer, handle); /* first: what is free was taken, and is looked at once */
-    return ipc__shm_outlet_taken(outlet);
+    uint64_t taken = ipc__shm_outlet_taken(outlet);
+    ipc__shm_handle_sweep(peer, handle); /* afterwards: it also steps over what was recalled */
+    return taken;
 }
 
 static void lane_tell(void *self, uint32_t handle, uint64_t position)

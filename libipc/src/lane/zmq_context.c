@@ -136,6 +136,7 @@ int ipc__zmq_receive(void *socket, ipc__envelope *envelope)
     bool more = true;
     bool excess = false;
     envelope->frame_count = 0;
+    envelope->stop = NULL;
     envelope->bare = false;
     while (more) {
         ipc__block *frame = receive_frame(socket, &more);
