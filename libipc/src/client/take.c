@@ -176,12 +176,12 @@ static void give_back_from(ipc__handle *handle, uint32_t keep, uint64_t first)
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_RECALLED, handle->id, 2);
     msgpack_pack_uint64(&packer, in->taken);
     msgpack_pack_uint64(&packer, first);
-    note_told(handle);
     if (first) {
         in->fenced = true;
         in->demand = false; /* REVOKE voids it; who waits then asks again */
     }
     in->window = in->window / 2;
+    note_told(handle);
     ipc__take_signal(handle);
 }
 
@@ -545,6 +545,23 @@ static ipc_err standing(ipc__handle *handle)
     return handle->end ? ipc__fail_plain(handle->end) : handle->drained ? ipc__fail_plain(IPC_ESHUTDOWN) : IPC_OK;
 }
 
+/*
+ * Nothing was left, and something may have come back since. That nothing is left may have been said twice, as an answer and to all:
+ * behind the answer to a PING no such word is on its way any more.
+ */
+static void ask_again(ipc__handle *handle, int64_t timeout_ms, uint64_t deadline)
+{
+    handle->drained = handle->in.demand = false;
+    ipc__take_signal(handle);
+    if (timeout_ms != 0) { /* a POLL is answered by itself */
+        ask(handle, -1);
+        ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+        ipc__pending pending;
+        ipc__conn_call(handle->conn, &pending, deadline); /* the session tells how it went */
+        ipc__buf_free(&pending.reply);
+    }
+}
+
 /* Wait for a delivery to be there. */
 static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
 {
@@ -552,8 +569,7 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
     bool asked = false;
     if (handle->drained && !is_there(handle)) {
-        handle->drained = in->demand = false; /* something may have come back: who asks again is told again */
-        ipc__take_signal(handle);
+        ask_again(handle, timeout_ms, deadline);
     }
     for (;;) {
         ipc_err err = standing(handle);
