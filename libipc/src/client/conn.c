@@ -187,7 +187,8 @@ static void say_bye(ipc_conn *conn)
         DL_DELETE(conn->pending, &pending);
     }
     ipc__buf_free(&pending.reply);
-    if (!pending.done || pending.err) {
+    conn->parted = pending.done && !pending.err;
+    if (!conn->parted) {
         ipc__log(IPC_LOG_WARN, "the hub at %s did not answer the goodbye", conn->address.text);
     }
 }

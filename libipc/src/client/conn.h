@@ -59,6 +59,7 @@ struct ipc_conn {
     bool connecting;
     bool failed;  /* the goodbye says so */
     bool closing; /* the goodbye is on its way: whatever ends the session now, it was closed */
+    bool parted;  /* the hub has answered it */
     ipc__link *link;
     int control;  /* the lifeline; -1: a remote hub */
     int reaching; /* one that is not greeted yet; guarded by the list's lock, for a forked child to close */

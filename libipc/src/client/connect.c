@@ -427,7 +427,7 @@ void ipc__conn_drop_link(ipc_conn *conn)
 {
     ipc__outbox_reset(&conn->out); /* parts of it may lie in the link's memory */
     if (conn->link) {
-        conn->link->ops->close(conn->link);
+        conn->link->ops->close(conn->link, conn->parted);
         conn->link = NULL;
     }
     if (conn->control >= 0) {

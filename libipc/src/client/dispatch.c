@@ -200,6 +200,9 @@ static bool dispatch_one(ipc_conn *conn, const ipc__head *head, ipc__envelope *e
         bool known = conn->link->ops->claims && head->fields == 2 && ipc__read_uint(&envelope->at, &number) &&
                      ipc__read_uint(&envelope->at, &none) && number <= UINT32_MAX;
         if (known) {
+            ipc__conn_read_control(conn); /* it was sent that way, before this was said */
+        }
+        if (known && conn->state == IPC__CONN_LIVE) {
             conn->link->ops->claims->segment_gone(conn->link, (uint32_t)number);
         }
         return known;

@@ -4,6 +4,7 @@
  */
 #include "client/handle.h"
 #include "hub/hub.h"
+#include "lane/shm_session.h"
 #include "lane/zmq_context.h"
 #include "util/error.h"
 
@@ -98,6 +99,7 @@ static void before_fork(void)
     }
     ipc__hub_before_fork();
     ipc__zmq_context_before_fork();
+    ipc__shm_session_before_fork();
     ipc__log_before_fork(); /* the innermost of all locks */
 }
 
@@ -106,6 +108,7 @@ static void before_fork(void)
 static void after_in_parent(void)
 {
     ipc__log_after_fork();
+    ipc__shm_session_after_fork(false);
     ipc__zmq_context_after_fork(false);
     ipc__hub_after_fork(false);
     for (ipc_conn *conn = ipc__conns_first(); conn; conn = conn->next) {
@@ -132,6 +135,7 @@ static void forget_parent(void)
 static void after_in_child(void)
 {
     ipc__log_after_fork();
+    ipc__shm_session_after_fork(true);
     ipc__zmq_context_after_fork(true);
     ipc__hub_after_fork(true);
     forget_parent();

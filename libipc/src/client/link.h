@@ -109,7 +109,8 @@ typedef struct ipc__link_ops {
     /* Readable when something may have come (edge-triggered); -1: the control socket tells. */
     int (*fd)(const ipc__link *link);
 
-    void (*close)(ipc__link *link);
+    /* parted: the hub has answered the goodbye. */
+    void (*close)(ipc__link *link, bool parted);
 
     /* In a forked child: forget the parent's link without touching what the parent uses. */
     void (*abandon)(ipc__link *link);

@@ -612,6 +612,7 @@ static ipc_err take(ipc__handle *handle, int64_t timeout_ms, const struct accept
         /* What came may be gone again: another thread took it, or it was recalled. */
         err = await(handle, timeout_ms <= 0 ? timeout_ms : ipc__left_ms(ipc__now(), deadline));
         if (err) {
+            ipc__take_signal(handle); /* the hub may have written for what was taken since */
             return err;
         }
         err = take_now(handle, check, item);
@@ -646,7 +647,11 @@ void ipc__take_wish(ipc__handle *handle, size_t count)
 
 ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item)
 {
-    return take_now(handle, NULL, item);
+    ipc_err err = take_now(handle, NULL, item);
+    if (err == IPC_EEMPTY) {
+        ipc__take_signal(handle);
+    }
+    return err;
 }
 
 ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)

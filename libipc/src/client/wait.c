@@ -130,9 +130,15 @@ void ipc__conn_read_control(ipc_conn *conn)
         unsigned char packet[IPC__CONTROL_SMALL];
         int fd;
         ssize_t length = ipc__control_receive(conn->control, packet, sizeof packet, &fd);
-        if (length > 0) {
-            take_segment(conn, packet, (size_t)length, fd);
+        if (length > 0 && take_segment(conn, packet, (size_t)length, fd)) {
             continue;
+        }
+        if (length > 0) {
+            ipc__log(IPC_LOG_ERROR,
+                     "a segment of the hub at %s cannot be mapped: too little memory, or too few descriptors",
+                     conn->address.text);
+            ipc__conn_lose(conn, IPC_ENOMEM); /* it is not sent again in this session */
+            return;
         }
         if (length == 0 || errno != EAGAIN) {
             ipc__conn_lose(conn, IPC_ELOST);

@@ -194,10 +194,10 @@ static ipc_err usable(ipc__handle *handle)
     ipc_conn *conn = handle->conn;
     ipc__conn_look(conn);
     bool live = conn->state == IPC__CONN_LIVE && handle->generation == conn->generation;
-    if (live && !handle->closed && !handle->failed) {
+    if (live && !handle->closed && !handle->failed && !conn->closing) {
         return IPC_OK;
     }
-    if (handle->closed) {
+    if (handle->closed || conn->closing) { /* behind the goodbye nothing counts */
         return ipc__fail_plain(IPC_ECLOSED);
     }
     /* The news comes before the attempt to mend it. */
@@ -227,7 +227,7 @@ ipc_err ipc__handle_enter(ipc__handle *handle)
 ipc_err ipc__handle_gone(const ipc__handle *handle)
 {
     const ipc_conn *conn = handle->conn;
-    if (handle->closed || conn->state == IPC__CONN_CLOSED) {
+    if (handle->closed || conn->closing || conn->state == IPC__CONN_CLOSED) {
         return ipc__fail_plain(IPC_ECLOSED);
     }
     return conn->state != IPC__CONN_LIVE || handle->generation != conn->generation ? ipc__conn_lost(conn) : IPC_OK;

@@ -63,6 +63,9 @@ struct ipc__object_ops {
      * follows at once. NULL for types without leases. */
     void (*lease_end)(ipc__lease *lease, ipc__end end, bool last);
 
+    /* Somebody waits on the hold's descriptor from here on. */
+    void (*watched)(ipc__hold *hold);
+
     /* The options as a map, as OPEN answers them for this hold. */
     void (*describe)(const ipc__hold *hold, msgpack_packer *packer);
 

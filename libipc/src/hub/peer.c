@@ -435,8 +435,11 @@ static bool control_watch(ipc__peer *peer, ipc_cursor *at, const int *fds)
         close_all(fds);
         return good; /* closed or deleted meanwhile */
     }
-    peer->session->holds[handle]->watched = true;
-    return ipc__shm_peer_watch(&peer->shm, (uint32_t)handle, fds);
+    ipc__hold *hold = peer->session->holds[handle];
+    bool kept = ipc__shm_peer_watch(&peer->shm, (uint32_t)handle, fds);
+    hold->watched = true;
+    hold->object->ops->watched(hold);
+    return kept;
 }
 
 /* ---- packets ---- */
@@ -504,6 +507,9 @@ void ipc__peer_control(ipc__peer *peer)
         if (length < 0 && errno == EAGAIN) {
             return;
         }
+        if (length < 0 && errno == ECONNRESET) {
+            continue; /* it is gone and has not read all; what it sent before that is still there */
+        }
         if (length <= 0) {
             ipc__shm_peer_take(&peer->shm, shm_input); /* what it has published is the hub's */
             ipc__peer_end(peer, IPC__END_CRASH);
@@ -519,6 +525,9 @@ void ipc__peer_fetch(void *owner)
     for (int i = 0; i < FETCH_AT_ONCE && !peer->ended && !peer->shm.broken; i++) {
         int fds[IPC__CONTROL_FDS];
         ssize_t length = ipc__control_receive_fds(peer->control, peer->side->packet, sizeof peer->side->packet, fds);
+        if (length < 0 && errno == ECONNRESET) {
+            continue; /* said once, before what it has sent */
+        }
         if (length <= 0) {
             return; /* its end is seen again */
         }
@@ -597,8 +606,8 @@ static ipc__peer *bind_new(ipc__hubside *side, const ipc__zmq_id *id, uint64_t e
 static void shm_input(void *owner, ipc__envelope *envelope)
 {
     ipc__peer *peer = owner;
-    if (peer->ended) {
-        return;
+    if (peer->ended || !peer->session) {
+        return; /* behind a BYE */
     }
     ipc_err err = envelope ? ipc__core_input(peer->session, envelope, ipc__now()) : IPC_EPROTO;
     if (err == IPC_ECLOSED) {

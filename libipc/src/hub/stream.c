@@ -342,6 +342,7 @@ static void deliver(ipc__sub *sub)
     ipc__session *session = sub->hold->session;
     session->lane->deliver(session->peer, sub->hold->id, item);
     if (session->lane->still && sub->demand_until == IPC__NEVER && !sub->hold->watched) {
+        sub->cut = true;
         sub->demand_until = core->now + WANTS_US;
     }
 }
@@ -533,6 +534,7 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
     sub->window = window;
     sub->full = false;
     sub->demand_until = ipc__deadline(request->now, wait_ms);
+    sub->cut = false;
     if (sub->tell_at && taken >= sub->tell_at) {
         sub->stream->told_at = request->now;
     }
@@ -540,6 +542,16 @@ ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request)
     ring_enter(sub);
     ipc__stream_pump(sub->stream);
     return IPC_OK;
+}
+
+void ipc__sub_watched(ipc__sub *sub)
+{
+    if (sub->cut) {
+        sub->cut = false;
+        sub->demand_until = IPC__NEVER;
+        ring_enter(sub);
+        ipc__stream_pump(sub->stream);
+    }
 }
 
 ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request)

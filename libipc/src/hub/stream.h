@@ -63,6 +63,7 @@ typedef struct ipc__sub {
     uint64_t newest_taken; /* ... that it took, or may have taken */
     uint64_t window;
     uint64_t demand_until;
+    bool cut;             /* it asked without an end, and was given one when it was served */
     bool recalling;       /* it was asked to give back, and has not answered */
     bool silent;          /* it did not do so in time: nobody waits for it any more */
     uint64_t recalled_at; /* when it was asked, or heard of since */
@@ -158,6 +159,9 @@ void ipc__source_detach(ipc__source *source);
 ipc_err ipc__stream_put(ipc__source *source, const ipc__request *request);
 ipc_err ipc__stream_uncredited(ipc__source *source, const ipc__request *request);
 ipc_err ipc__stream_flow(ipc__sub *sub, const ipc__request *request);
+/* Somebody waits on its handle's descriptor: a demand without end that came before that holds. */
+void ipc__sub_watched(ipc__sub *sub);
+
 ipc_err ipc__stream_poll(ipc__sub *sub, const ipc__request *request);
 ipc_err ipc__stream_recalled(ipc__sub *sub, const ipc__request *request);
 

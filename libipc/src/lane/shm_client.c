@@ -317,12 +317,15 @@ static void link_free(shm_link *link)
     free(link);
 }
 
-static void link_close(ipc__link *base)
+static void link_close(ipc__link *base, bool parted)
 {
     shm_link *link = link_of(base);
     ipc__shm_inlets_free(&link->inlets);
     ipc__shm_outbound_free(&link->outbound);
-    ipc__shm_session_leave(link->session, link->control);
+    if (parted) {
+        ipc__shm_session_leave(link->session, link->control);
+    }
+    ipc__shm_session_unref(link->session);
     link_free(link);
 }
 

@@ -71,6 +71,9 @@ void ipc__shm_handle_closed(ipc__shm_peer *peer, uint32_t handle)
     if (outlet) {
         ipc__shm_handle_sweep(peer, handle); /* what is lent stays so */
     }
+    if (peer->staged_handle == handle) {
+        ipc__shm_unstage(peer);
+    }
     outlet_free(peer, handle);
     cell_clear(ipc__shm_cell_of(peer->memory, handle));
 }
@@ -126,6 +129,10 @@ bool ipc__shm_handle_add_ring(ipc__shm_peer *peer, uint32_t handle)
                                                large ? IPC__SHM_LARGE_BYTES : IPC__SHM_SMALL_BYTES);
     if (!added) {
         keep_ring(peer, large, offset);
+        if (outlet && outlet->count == 0) {
+            free(outlet);
+            peer->outlets[handle] = NULL;
+        }
     }
     return added;
 }

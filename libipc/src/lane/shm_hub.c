@@ -19,6 +19,7 @@ enum {
     PARTIAL_MAX = 4 * 1024 * 1024,  /* bytes of a record in pieces */
     BACKLOG_MAX = 16 * 1024 * 1024, /* to be told to a peer that does not read: it is not listened to meanwhile */
     COMPACT_MIN = 64 * 1024,        /* so much of it that was written goes, when it is more than what is left */
+    COPIED_MAX = 64 * 1024 * 1024,  /* bytes of values that are copied for one peer before others have their turn */
     ALONE_MIN = IPC__SHM_SEGMENT_SIZE / 4, /* a smaller value is no reason to keep a descriptor */
 };
 
@@ -121,6 +122,7 @@ bool ipc__shm_peer_leave(ipc__shm_peer *peer)
     if (!peer->memory || !peer->mapped) {
         return false;
     }
+    ipc__shm_peer_sweep(peer); /* what is lent is known as that from here on */
     deactivate(peer);
     ipc__shm_segments_drop(peer);
     peer->mapped = false; /* nothing that it writes matters any more but the loans' flags */
@@ -134,7 +136,7 @@ void ipc__shm_peer_close(ipc__shm_peer *peer)
         return;
     }
     ipc__shm_handles_free(peer);
-    ipc__block_unref(peer->staged);
+    ipc__shm_unstage(peer);
     ipc__shm_loans_free(peer);
     ipc__shm_segments_drop(peer);
     deactivate(peer);
@@ -184,7 +186,8 @@ static bool add_frames(ipc__shm_peer *peer, ipc__envelope *envelope)
         if (!block) {
             return false;
         }
-        bool copied = segment->bits ? segment->used > IPC__SHM_SEGMENT_PAGES / 2 : block->length < ALONE_MIN;
+        bool crowded = segment->bits && segment->used > IPC__SHM_SEGMENT_PAGES / 2;
+        bool copied = crowded || segment->fd < 0 || (!segment->bits && block->length < ALONE_MIN);
         if (!segment->bits) { /* one value, and nothing else will come of it */
             DL_DELETE(peer->segments, segment);
             ipc__shm_store_disown(segment);
@@ -194,6 +197,7 @@ static bool add_frames(ipc__shm_peer *peer, ipc__envelope *envelope)
             ipc__block *copy = ipc__block_copy(block->data, block->length);
             ipc__block_unref(block);
             block = copy;
+            peer->copied += block ? block->length : 0;
         }
         if (!block) {
             return false;
@@ -266,7 +270,7 @@ static bool take_pieces(ipc__shm_peer *peer, uint64_t end, ipc__envelope *envelo
 {
     ipc__buf *bytes = &peer->hub->input;
     uint64_t at = peer->up.read;
-    while (at < end && peer->memory) {
+    while (at < end && peer->mapped) {
         ipc__shm_piece piece;
         bool begun = peer->partial.length > 0;
         if (!read_piece(peer, at, end, &piece) ||
@@ -284,12 +288,15 @@ static bool take_pieces(ipc__shm_peer *peer, uint64_t end, ipc__envelope *envelo
         if (bytes->failed || (peer->part_places && !add_frames(peer, envelope))) {
             return false;
         }
-        if (envelope->frame_count > IPC__FRAMES_MAX / 2) {
+        if (envelope->frame_count > IPC__FRAMES_MAX / 2 || peer->copied > COPIED_MAX) {
             ipc__shm_consume(&peer->up, at - peer->up.read);
             hand_on(peer, envelope, ops, input);
         }
+        if (peer->copied > COPIED_MAX) {
+            return true; /* others have their turn before the rest */
+        }
     }
-    if (peer->memory) {                                  /* else it ended with what was handed on */
+    if (peer->mapped) {                                  /* else it ended with what was handed on */
         ipc__shm_consume(&peer->up, at - peer->up.read); /* the client has the room again while it is worked on */
         hand_on(peer, envelope, ops, input);
     }
@@ -310,6 +317,7 @@ static bool take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
     if (!has_something(peer)) {
         return false;
     }
+    peer->copied = 0;
     uint64_t there = ipc__shm_there(&peer->up);
     bool room = atomic_load_explicit(&ipc__shm_header_of(peer)->wants_room, memory_order_relaxed);
     ipc__envelope envelope = {.frame_count = 1, .stop = &peer->broken};
@@ -335,7 +343,8 @@ void ipc__shm_peer_take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
     if (peer->memory && peer->mapped && !peer->broken) {
         ipc__buf_reset(&peer->out); /* nobody reads it any more */
         peer->out_done = 0;
-        take(peer, input);
+        while (take(peer, input) && peer->mapped && !peer->broken) {
+        }
     }
 }
 

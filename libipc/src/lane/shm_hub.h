@@ -48,6 +48,7 @@ struct ipc__shm_peer {
     bool is_dirty;
     bool stirred;        /* something is to be told to who waits on a descriptor */
     unsigned idle_looks; /* at an active one, in vain */
+    uint64_t copied;     /* bytes of its values, in this turn */
     ipc__shm_reader up;
     ipc__shm_writer down;
     ipc__buf partial;     /* pieces of a record that is not whole */
@@ -57,6 +58,7 @@ struct ipc__shm_peer {
     size_t out_done;
     ipc__shm_outlet **outlets;      /* by handle */
     struct ipc__shm_watch *watches; /* by handle */
+    uint32_t watch_fds;
     uint32_t handles;
     uint64_t rings_end;   /* of the memory that was given out */
     uint64_t *small_free; /* rings of closed handles */
@@ -65,6 +67,8 @@ struct ipc__shm_peer {
     unsigned large_count;
     uint64_t *cell_pages; /* a bit for each page of cells that is allocated */
     ipc__block *staged;   /* the chunk for the next delivery, and where it lies */
+    uint32_t staged_handle;
+    uint64_t staged_seq;
     uint32_t staged_segment;
     uint32_t staged_offset;
     struct ipc__shm_known *known; /* segments that the client was sent */

@@ -27,29 +27,22 @@ static void lane_send(void *self, const void *op, size_t length)
     ipc__shm_mark_dirty(peer);
 }
 
-static void unstage(ipc__shm_peer *peer)
+/* A large value must lie where the consumer can see it. What was copied for that stays, if the consumer cannot be told now. */
+static bool stage(ipc__shm_peer *peer, uint32_t handle, const ipc__item *item)
 {
-    ipc__block_unref(peer->staged);
-    peer->staged = NULL;
-}
-
-/* A large value must lie where the consumer can see it. */
-static bool stage(ipc__shm_peer *peer, const ipc__item *item)
-{
-    unstage(peer);
-    ipc__block *block = ipc__item_block(item);
-    ipc__shm_segment *segment = ipc__shm_store_find(block, &peer->staged_offset);
-    if (segment) {
-        ipc__block_ref(block);
-    } else {
-        block = ipc__shm_store_keep(&peer->hub->store, ipc__item_bytes(item));
-        segment = ipc__shm_store_find(block, &peer->staged_offset);
+    if (!peer->staged || peer->staged_handle != handle || peer->staged_seq != item->seq) {
+        ipc__shm_unstage(peer);
+        peer->staged_handle = handle;
+        peer->staged_seq = item->seq;
+        ipc__block *block = ipc__item_block(item);
+        const ipc__shm_segment *there = ipc__shm_store_find(block, &peer->staged_offset);
+        peer->staged = there && there->fd >= 0 ? ipc__block_ref(block)
+                                               : ipc__shm_store_keep(&peer->hub->store, ipc__item_bytes(item));
     }
-    if (!block || !ipc__shm_introduce(peer, segment)) {
-        ipc__block_unref(block);
+    const ipc__shm_segment *segment = ipc__shm_store_find(peer->staged, &peer->staged_offset);
+    if (!segment || !ipc__shm_introduce(peer, segment)) {
         return false;
     }
-    peer->staged = block;
     peer->staged_segment = segment->number;
     return true;
 }
@@ -72,7 +65,7 @@ static bool lane_fits(void *self, uint32_t handle, const ipc__item *item)
             return false;
         }
     }
-    return !large || stage(peer, item);
+    return !large || stage(peer, handle, item);
 }
 
 static void lane_deliver(void *self, uint32_t handle, const ipc__item *item)

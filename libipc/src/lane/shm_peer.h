@@ -42,6 +42,13 @@ void ipc__shm_peer_sweep(ipc__shm_peer *peer);
 
 void ipc__shm_handles_free(ipc__shm_peer *peer);
 
+/* The chunk for the next delivery is not needed. */
+static inline void ipc__shm_unstage(ipc__shm_peer *peer)
+{
+    ipc__block_unref(peer->staged);
+    peer->staged = NULL;
+}
+
 /* ---- shm_watch.c ---- */
 
 /* Something is there for a handle: who waits on its descriptor is to be woken. */
@@ -88,7 +95,7 @@ void ipc__shm_segment_gone(ipc__shm_store *store, uint32_t number);
 /* Its own ones, and what it knows of others'. */
 void ipc__shm_segments_drop(ipc__shm_peer *peer);
 
-/* Whether so many more descriptors may be kept for sessions. */
-bool ipc__shm_spare_fds(const ipc__shm_hub *hub, unsigned count);
+/* Whether one more descriptor may be kept for sessions, and for a peer that has so many of the kind. */
+bool ipc__shm_spare_fds(const ipc__shm_hub *hub, unsigned of_peer);
 
 #endif

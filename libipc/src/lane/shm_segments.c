@@ -64,7 +64,7 @@ bool ipc__shm_peer_segment(ipc__shm_peer *peer, int fd, uint32_t local, uint64_t
     unsigned count;
     ipc__shm_segment *segment;
     DL_COUNT(peer->segments, segment, count);
-    if (count >= SEGMENTS_MAX || !ipc__shm_spare_fds(peer->hub, 1)) {
+    if (count >= SEGMENTS_MAX || (size == IPC__SHM_SEGMENT_SIZE && local == 0 && ipc__shm_segment_of(peer, 0))) {
         close(fd);
         return false;
     }
@@ -74,10 +74,19 @@ bool ipc__shm_peer_segment(ipc__shm_peer *peer, int fd, uint32_t local, uint64_t
         return false;
     }
     segment = ipc__shm_store_add(&peer->hub->store, fd, (size_t)size, local, flags);
-    if (segment) {
-        DL_APPEND(peer->segments, segment);
+    if (!segment) {
+        return false;
     }
-    return segment != NULL;
+    if (segment->bits && local != 0) { /* a client writes into one, and always the same */
+        ipc__shm_store_disown(segment);
+        return false;
+    }
+    DL_APPEND(peer->segments, segment);
+    if (!ipc__shm_spare_fds(peer->hub, count)) {
+        close(segment->fd);
+        segment->fd = -1; /* its values are copied */
+    }
+    return true;
 }
 
 ipc__shm_segment *ipc__shm_segment_of(const ipc__shm_peer *peer, uint32_t local)
@@ -120,13 +129,14 @@ bool ipc__shm_introduce(ipc__shm_peer *peer, const ipc__shm_segment *segment)
     return sent;
 }
 
-bool ipc__shm_spare_fds(const ipc__shm_hub *hub, unsigned count)
+bool ipc__shm_spare_fds(const ipc__shm_hub *hub, unsigned of_peer)
 {
-    bool spare = HASH_COUNT(hub->store.segments) + hub->watch_fds + count <= hub->fds_max;
+    bool spare = HASH_COUNT(hub->store.segments) + hub->watch_fds < hub->fds_max && of_peer <= hub->fds_max / 8;
     if (!spare) {
         ipc__log(IPC_LOG_WARN,
-                 "the hub keeps %u descriptors for sessions, as many as it may: raise its limit of open files",
-                 hub->fds_max);
+                 "the hub keeps as many descriptors for sessions as it may (%u in all, %u for one): raise "
+                 "its limit of open files",
+                 hub->fds_max, hub->fds_max / 8);
     }
     return spare;
 }

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utlist.h>
 
 ipc__shm_session *ipc__shm_session_new(int memory, int wake)
 {
@@ -33,24 +35,54 @@ ipc__shm_session *ipc__shm_session_new(int memory, int wake)
     return session;
 }
 
-void ipc__shm_session_unref(ipc__shm_session *session)
-{
-    if (atomic_fetch_sub(&session->refs, 1) == 1) {
-        munmap(session->memory, IPC__SHM_SIZE);
-        close(session->wake);
-        if (session->control >= 0) {
-            close(session->control);
-        }
-        free(session);
-    }
-}
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+static ipc__shm_session *left;
 
 void ipc__shm_session_leave(ipc__shm_session *session, int control)
 {
     if (atomic_load(&session->refs) > 1) {
+        pthread_mutex_lock(&left_lock);
         session->control = fcntl(control, F_DUPFD_CLOEXEC, 0);
+        DL_APPEND2(left, session, left_prev, left_next);
+        pthread_mutex_unlock(&left_lock);
     }
-    ipc__shm_session_unref(session);
+}
+
+static void close_left(ipc__shm_session *session)
+{
+    if (session->left_prev) {
+        DL_DELETE2(left, session, left_prev, left_next);
+        session->left_prev = NULL;
+    }
+    if (session->control >= 0) {
+        close(session->control);
+        session->control = -1;
+    }
+}
+
+void ipc__shm_session_before_fork(void)
+{
+    pthread_mutex_lock(&left_lock);
+}
+
+void ipc__shm_session_after_fork(bool child)
+{
+    while (child && left) {
+        close_left(left);
+    }
+    pthread_mutex_unlock(&left_lock);
+}
+
+void ipc__shm_session_unref(ipc__shm_session *session)
+{
+    if (atomic_fetch_sub(&session->refs, 1) == 1) {
+        pthread_mutex_lock(&left_lock);
+        close_left(session);
+        pthread_mutex_unlock(&left_lock);
+        munmap(session->memory, IPC__SHM_SIZE);
+        close(session->wake);
+        free(session);
+    }
 }
 
 void ipc__shm_session_abandon(ipc__shm_session *session)

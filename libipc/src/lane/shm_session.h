@@ -14,14 +14,22 @@ typedef struct ipc__shm_session {
     int control; /* kept while values are lent beyond the connection's end; else -1 */
     int pid;     /* of the process that has it mapped */
     bool light;  /* the hub fences for both */
+    struct ipc__shm_session *left_prev, *left_next; /* of those with a copy of the control socket */
 } ipc__shm_session;
 
 /* Map; the descriptors are taken over, or closed. NULL with errno. */
 ipc__shm_session *ipc__shm_session_new(int memory, int wake);
 void ipc__shm_session_unref(ipc__shm_session *session);
 
-/* The connection ends. While values are lent its control socket stays, by which the hub sees whether their reader lives. */
+/*
+ * The hub has answered the goodbye. While values are lent a copy of the control socket stays, by which the hub sees whether their
+ * reader lives.
+ */
 void ipc__shm_session_leave(ipc__shm_session *session, int control);
+
+/* Around a fork: a child keeps no such sockets. */
+void ipc__shm_session_before_fork(void);
+void ipc__shm_session_after_fork(bool child);
 
 /* In a forked child, which does not have the mapping: what the link had of it. */
 void ipc__shm_session_abandon(ipc__shm_session *session);

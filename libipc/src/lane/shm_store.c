@@ -30,7 +30,9 @@ static void segment_free(ipc__shm_segment *segment)
     if (segment != store->own && segment->base) {
         munmap((void *)(uintptr_t)segment->base, segment->size);
     }
-    close(segment->fd);
+    if (segment->fd >= 0) {
+        close(segment->fd);
+    }
     free(segment->bits);
     free(segment->seen);
     free(segment);
@@ -66,7 +68,7 @@ static ipc__shm_segment *segment_new(ipc__shm_store *store, int fd, size_t size,
 ipc__shm_segment *ipc__shm_store_add(ipc__shm_store *store, int fd, size_t size, uint32_t local, atomic_uchar *flags)
 {
     int kind = size ? ipc__shm_check(fd, size) : 0;
-    if (!kind || (kind == 1) != (size == IPC__SHM_SEGMENT_SIZE)) {
+    if (!kind || (kind == 1 && size != IPC__SHM_SEGMENT_SIZE)) {
         close(fd);
         errno = EPROTO;
         return NULL;
@@ -122,7 +124,9 @@ static bool allocated(ipc__shm_segment *segment, uint32_t page, uint32_t pages)
 {
     for (uint32_t at = page; at < page + pages; at++) {
         if (!(segment->seen[at / 64] >> (at % 64) & 1)) {
-            if (fallocate(segment->fd, 0, (off_t)page * IPC__SHM_PAGE, (off_t)pages * IPC__SHM_PAGE) != 0) {
+            void *first = (void *)(uintptr_t)(segment->base + (size_t)page * IPC__SHM_PAGE);
+            if (segment->fd >= 0 ? fallocate(segment->fd, 0, (off_t)page * IPC__SHM_PAGE, (off_t)pages * IPC__SHM_PAGE)
+                                 : madvise(first, (size_t)pages * IPC__SHM_PAGE, MADV_POPULATE_READ)) {
                 return false;
             }
             set_pages(segment->seen, page, pages, true);
@@ -171,7 +175,8 @@ ipc__block *ipc__shm_store_chunk(ipc__shm_segment *segment, uint32_t offset, uin
 {
     uint32_t page = offset / IPC__SHM_PAGE;
     uint32_t pages = ipc__shm_pages(length);
-    if (length == 0 || offset % IPC__SHM_PAGE || (uint64_t)offset + length > segment->size ||
+    if (length == 0 || offset % IPC__SHM_PAGE || (segment->bits && length > IPC__SHM_SEGMENT_SIZE / 4) ||
+        (uint64_t)offset + length > segment->size ||
         (segment->bits ? any_page(segment->bits, page, pages) : segment->used || length != segment->size)) {
         errno = EPROTO;
         return NULL;

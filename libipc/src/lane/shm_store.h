@@ -19,7 +19,7 @@ typedef struct ipc__shm_segment {
     ipc__shm_store *store;
     uint32_t number; /* never used again in a hub's life */
     uint32_t local;  /* its owner's word for it */
-    int fd;          /* for consumers */
+    int fd;          /* for consumers; -1: there are too many, its values are copied */
     const unsigned char *base;
     size_t size;
     bool sealed;    /* nobody can write it */

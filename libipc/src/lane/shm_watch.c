@@ -17,6 +17,7 @@ void ipc__shm_unwatch(ipc__shm_peer *peer, uint32_t handle)
         close(watch->fds[0]);
         close(watch->fds[1]);
         peer->hub->watch_fds -= 2;
+        peer->watch_fds -= 2;
     }
     *watch = (struct ipc__shm_watch){.fds = {-1, -1}};
 }
@@ -64,14 +65,16 @@ void ipc__shm_wake_watchers(ipc__shm_peer *peer)
 
 bool ipc__shm_peer_watch(ipc__shm_peer *peer, uint32_t handle, const int fds[2])
 {
-    if (handle >= IPC__HANDLES_MAX || !ipc__shm_spare_fds(peer->hub, 2) || !ipc__shm_handles_reserve(peer, handle)) {
-        close(fds[0]);
+    bool reserved = handle < IPC__HANDLES_MAX && ipc__shm_handles_reserve(peer, handle);
+    if (!reserved || !ipc__shm_spare_fds(peer->hub, peer->watch_fds)) {
+        close(fds[0]); /* who waits is woken by that, and looks again and again */
         close(fds[1]);
-        return false;
+        return reserved;
     }
     ipc__shm_unwatch(peer, handle);
     memcpy(peer->watches[handle].fds, fds, sizeof peer->watches[handle].fds);
     peer->hub->watch_fds += 2;
+    peer->watch_fds += 2;
     if (is_there(peer, handle)) {
         ipc__shm_stir(peer, handle);
         ipc__shm_mark_dirty(peer);

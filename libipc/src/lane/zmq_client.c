@@ -42,8 +42,9 @@ static int link_fd(const ipc__link *base)
     return ((const zmq_link *)base)->fd;
 }
 
-static void link_close(ipc__link *base)
+static void link_close(ipc__link *base, bool parted)
 {
+    (void)parted;
     zmq_close(((zmq_link *)base)->dealer);
     ipc__zmq_context_release();
     free(base);
@@ -97,7 +98,7 @@ ipc_err ipc__zmq_link_open(ipc__link **out, const char *endpoint, uint64_t max_m
     size_t size = sizeof link->fd;
     if (zmq_connect(link->dealer, endpoint) != 0 || zmq_getsockopt(link->dealer, ZMQ_FD, &link->fd, &size) != 0) {
         ipc_err err = ipc__fail_errno("cannot connect to %s", endpoint);
-        link_close(&link->base);
+        link_close(&link->base, false);
         return err;
     }
     *out = &link->base;

@@ -232,6 +232,11 @@ static void pipe_detach(ipc__hold *base, ipc__end end, uint64_t now)
     check_end(pipe, hold->end);
 }
 
+static void pipe_watched(ipc__hold *base)
+{
+    ipc__sub_watched(&((struct pipe_hold *)base)->sub);
+}
+
 static void pipe_describe(const ipc__hold *base, msgpack_packer *packer)
 {
     const struct pipe *pipe = (const struct pipe *)base->object;
@@ -279,6 +284,7 @@ const ipc__object_ops ipc__pipe_ops = {
     .attach = pipe_attach,
     .detach = pipe_detach,
     .request = pipe_request,
+    .watched = pipe_watched,
     .describe = pipe_describe,
     .refresh = pipe_refresh,
     .unread = pipe_unread,

@@ -549,6 +549,11 @@ static void pack_options(const struct queue *queue, msgpack_packer *packer)
     ipc__pack_bool(packer, "shut", queue->stream.shut);
 }
 
+static void queue_watched(ipc__hold *base)
+{
+    ipc__sub_watched(&((struct queue_hold *)base)->sub);
+}
+
 static void queue_describe(const ipc__hold *hold, msgpack_packer *packer)
 {
     msgpack_pack_map(packer, 6);
@@ -591,6 +596,7 @@ const ipc__object_ops ipc__queue_ops = {
     .detach = queue_detach,
     .request = queue_request,
     .lease_end = queue_lease_end,
+    .watched = queue_watched,
     .describe = queue_describe,
     .refresh = queue_refresh,
     .unread = queue_unread,
