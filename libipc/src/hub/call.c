@@ -112,14 +112,26 @@ static void call_free(ipc__call *call)
     free(call);
 }
 
+void ipc__call_forget(ipc__call *call)
+{
+    call_free(call);
+}
+
+void ipc__call_move(ipc__call *call, ipc__call **queue)
+{
+    ipc__timer_clear(&call->core->timers, &call->timer);
+    DL_DELETE(*call->queue, call);
+    call->queue = queue;
+    DL_APPEND(*queue, call);
+}
+
 static void call_late(ipc__timer *timer, uint64_t now)
 {
     (void)now;
     ipc__call *call = (ipc__call *)timer; /* its first member */
-    if (call->expired) {
-        call->expired(call);
+    if (!call->expired || !call->expired(call)) {
+        ipc__call_answer(call, call->late);
     }
-    ipc__call_answer(call, call->late);
 }
 
 ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
@@ -164,6 +176,14 @@ void ipc__call_answer(ipc__call *call, ipc_err err)
     call_free(call);
 }
 
+static void drop(ipc__call *call)
+{
+    if (call->dropped) {
+        call->dropped(call);
+    }
+    call_free(call);
+}
+
 void ipc__calls_drop(ipc__hold *hold)
 {
     ipc__call *call;
@@ -174,7 +194,7 @@ void ipc__calls_drop(ipc__hold *hold)
             continue;
         }
         if (call->seq) {
-            call_free(call);
+            drop(call);
         } else {
             leave_session(call);
         }
@@ -186,7 +206,7 @@ void ipc__calls_drop_all(ipc__session *session)
     while (session->calls) {
         ipc__call *call = session->calls;
         if (call->seq) {
-            call_free(call);
+            drop(call);
         } else {
             leave_session(call);
         }

@@ -41,7 +41,7 @@ typedef struct ipc__request {
     uint64_t now;
 } ipc__request;
 
-/* What a type is made of. Nothing outside its file knows more. */
+/* What a type is made of. Nothing outside its file knows more. What it does not need is NULL; request, inspect and fini are there. */
 struct ipc__object_ops {
     const char *name;
     size_t size;      /* of the object's struct, which starts with an ipc__object */
@@ -110,7 +110,12 @@ struct ipc__call {
     uint64_t seq;                     /* 0: nobody waits for an answer (a parked PUT) */
     ipc_err late;                     /* the answer at the timeout */
     bool impatient;                   /* it waits for what was recalled, and for nothing else */
-    void (*expired)(ipc__call *call); /* before it is answered at its timeout; or NULL */
+    /* At its timeout: true if it is not to be answered, and freed, then. NULL: it is. */
+    bool (*expired)(ipc__call *call);
+    void (*dropped)(ipc__call *call); /* before it goes without an answer, with its hold; or NULL */
+    uint64_t thread;                  /* of who waits for a mutex, or a party's index */
+    uint64_t depth;                   /* how often it will have it; 0 is once */
+    bool notified;                    /* of a condition */
     struct ipc__stream *stream;       /* for expired() */
     struct ipc__source *source;       /* of a put; as long as hold is there */
     ipc__call **queue;                /* the list that it waits in */
@@ -250,6 +255,12 @@ void ipc__notify_end(ipc__hold *hold, ipc_err code);
 ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
                        ipc_err late);
 
+/* Free a waiting call that was answered otherwise. */
+void ipc__call_forget(ipc__call *call);
+
+/* It waits in another list, at the end, and without a timeout. */
+void ipc__call_move(ipc__call *call, ipc__call **queue);
+
 /* Answer a waiting call, if somebody waits for the answer, and free it. */
 void ipc__call_answer(ipc__call *call, ipc_err err);
 
@@ -281,7 +292,13 @@ bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, boo
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);
 void ipc__pack_bool(msgpack_packer *packer, const char *key, bool value);
 
-extern const ipc__object_ops ipc__queue_ops;
+extern const ipc__object_ops ipc__barrier_ops;
+extern const ipc__object_ops ipc__condition_ops;
+extern const ipc__object_ops ipc__event_ops;
+extern const ipc__object_ops ipc__lock_ops;
 extern const ipc__object_ops ipc__pipe_ops;
+extern const ipc__object_ops ipc__queue_ops;
+extern const ipc__object_ops ipc__rlock_ops;
+extern const ipc__object_ops ipc__semaphore_ops;
 
 #endif

@@ -414,7 +414,7 @@ static bool hurry_polls(ipc__stream *stream)
 }
 
 /* A POLL's time is over: whoever was asked so long ago and has not answered is stopped, and is not waited for again. */
-static void poll_late(ipc__call *call)
+static bool poll_late(ipc__call *call)
 {
     uint64_t now = core_of(call->stream)->now;
     ipc__sub *sub;
@@ -422,6 +422,7 @@ static void poll_late(ipc__call *call)
     {
         sub->silent = sub->recalling && now - sub->recalled_at >= POLL_RECALL_MS * IPC__US_PER_MS;
     }
+    return false;
 }
 
 /* From which position on a consumer should tell: from the next one where somebody waits for that; fast ones in batches. */

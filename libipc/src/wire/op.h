@@ -5,6 +5,8 @@
 #ifndef IPC__OP_H
 #define IPC__OP_H
 
+#include <stdint.h>
+
 enum { IPC__PROTOCOL_VERSION = 1 };
 
 /* Packets of the control socket. */
@@ -48,6 +50,14 @@ typedef enum ipc__op {
     IPC__OP_SIZE = 25,
     IPC__OP_UNCREDITED = 26,
     IPC__OP_SHUTDOWN = 27,
+    IPC__OP_ACQUIRE = 28,
+    IPC__OP_UNLOCK = 29,
+    IPC__OP_PEEK = 30,
+    IPC__OP_SET = 31,
+    IPC__OP_WAIT = 32,
+    IPC__OP_NOTIFY = 33,
+    IPC__OP_PASS = 34,
+    IPC__OP_RESET = 35,
 
     /* The hub's. */
     IPC__OP_REPLY = 64,
@@ -83,6 +93,14 @@ static inline int ipc__op_is_request(ipc__op op)
     case IPC__OP_JOIN:
     case IPC__OP_SIZE:
     case IPC__OP_SHUTDOWN:
+    case IPC__OP_ACQUIRE:
+    case IPC__OP_UNLOCK:
+    case IPC__OP_PEEK:
+    case IPC__OP_SET:
+    case IPC__OP_WAIT:
+    case IPC__OP_NOTIFY:
+    case IPC__OP_PASS:
+    case IPC__OP_RESET:
         return 1;
     default:
         return 0;
@@ -98,6 +116,8 @@ enum {
     IPC__FRAMES_MAX = 64,          /* frames of one envelope */
     IPC__WINDOW = 4 * 1024 * 1024, /* put bytes of one session on their way */
     IPC__HANDLES_MAX = 1 << 16,    /* handles of one session */
+    IPC__PERMITS_MAX = INT32_MAX,  /* of a semaphore */
+    IPC__PARTIES_MAX = 1 << 20,    /* of a barrier */
 };
 
 #endif

@@ -1,0 +1,144 @@
+/*
+ * Mutual exclusion between threads of sessions.
+ * Touches the core it lives in, and sessions through the lane seam. Not locked: the core's thread.
+ */
+#include "hub/mutex.h"
+
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <utlist.h>
+
+void ipc__mutex_init(ipc__mutex *mutex, ipc__object *object, bool recursive)
+{
+    *mutex = (ipc__mutex){.object = object, .recursive = recursive};
+}
+
+void ipc__mutex_fini(ipc__mutex *mutex)
+{
+    ipc__calls_answer(&mutex->waiters, IPC_EDELETED);
+    ipc__lease_remove(&mutex->owner.lease);
+    mutex->depth = 0;
+}
+
+/* ---- taking ---- */
+
+static void grant(ipc__mutex *mutex, ipc__session *session, uint64_t thread)
+{
+    mutex->owner.thread = thread;
+    mutex->owner.since = mutex->object->core->now;
+    mutex->depth = 1;
+    mutex->fence++;
+    ipc__lease_add(&mutex->owner.lease, mutex->object, session);
+}
+
+static void answer(ipc__mutex *mutex, const ipc__hold *hold, uint64_t seq)
+{
+    msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, seq, 2);
+    msgpack_pack_uint64(&packer, mutex->fence);
+    mutex->abandoned ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__reply_end(hold->session);
+}
+
+static bool owns(const ipc__mutex *mutex, const ipc__session *session, uint64_t thread)
+{
+    return mutex->depth && mutex->owner.lease.session == session && mutex->owner.thread == thread;
+}
+
+/* Whoever has waited longest has it. */
+static void pass_on(ipc__mutex *mutex)
+{
+    ipc__call *call = mutex->waiters;
+    if (!call || mutex->object->deleting) {
+        return;
+    }
+    grant(mutex, call->hold->session, call->word);
+    answer(mutex, call->hold, call->seq);
+    mutex->abandoned = false;
+    ipc__call_forget(call);
+}
+
+ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request)
+{
+    uint64_t thread;
+    int64_t timeout_ms;
+    if (request->fields != 2 || !ipc__read_uint(&request->envelope->at, &thread) ||
+        !ipc__read_int(&request->envelope->at, &timeout_ms)) {
+        return IPC_EPROTO;
+    }
+    if (mutex->recursive && owns(mutex, hold->session, thread)) {
+        mutex->depth++;
+        answer(mutex, hold, request->seq);
+        return IPC_OK;
+    }
+    if (mutex->depth == 0) {
+        grant(mutex, hold->session, thread);
+        answer(mutex, hold, request->seq);
+        mutex->abandoned = false;
+        return IPC_OK;
+    }
+    if (timeout_ms == 0) {
+        return ipc__fail_plain(IPC_ETIMEOUT);
+    }
+    ipc__call *call;
+    ipc_err err = ipc__call_wait(&call, hold, request->seq, &mutex->waiters, timeout_ms, IPC_ETIMEOUT);
+    if (!err) {
+        call->word = thread;
+    }
+    return err;
+}
+
+/* ---- giving back ---- */
+
+static void release(ipc__mutex *mutex)
+{
+    mutex->depth = 0;
+    ipc__lease_remove(&mutex->owner.lease);
+    pass_on(mutex);
+}
+
+ipc_err ipc__mutex_unlock(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request)
+{
+    uint64_t thread;
+    if (request->fields != 1 || !ipc__read_uint(&request->envelope->at, &thread)) {
+        return IPC_EPROTO;
+    }
+    if (mutex->depth == 0) {
+        return ipc__fail(IPC_ENOTHELD, "the %s is not locked: it was released already", mutex->object->ops->name);
+    }
+    if (mutex->recursive && !owns(mutex, hold->session, thread)) {
+        return ipc__fail(IPC_ENOTOWNER, "the %s is another thread's: who took it releases it",
+                         mutex->object->ops->name);
+    }
+    if (--mutex->depth == 0) {
+        release(mutex);
+    }
+    ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
+    return IPC_OK;
+}
+
+void ipc__mutex_abandon(ipc__mutex *mutex)
+{
+    ipc__log(IPC_LOG_WARN, "the owner of %s \"%s\" ended without releasing it", mutex->object->ops->name,
+             mutex->object->name ? mutex->object->name : "");
+    mutex->abandoned = true;
+    release(mutex);
+}
+
+/* ---- looking ---- */
+
+void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer)
+{
+    const ipc__session *owner = mutex->depth ? mutex->owner.lease.session : NULL;
+    uint64_t waiting;
+    const ipc__call *call;
+    DL_COUNT(mutex->waiters, call, waiting);
+    ipc__pack_bool(packer, "locked", mutex->depth != 0);
+    ipc__pack_uint(packer, "depth", mutex->depth);
+    ipc__pack_uint(packer, "fence", mutex->fence);
+    ipc__pack_bool(packer, "abandoned", mutex->abandoned);
+    ipc__pack_uint(packer, "owner_session", owner ? owner->id : 0);
+    ipc__pack_uint(packer, "owner_pid", owner ? (uint64_t)owner->pid : 0);
+    ipc__pack_uint(packer, "held_us", owner ? mutex->object->core->now - mutex->owner.since : 0);
+    ipc__pack_uint(packer, "waiting", waiting);
+}

@@ -1,0 +1,46 @@
+/*
+ * Mutual exclusion between threads of sessions: one owner, waiters in the order in which they came, and an owner that can die.
+ * Locks are one; conditions and shared values have one inside.
+ * Touches the core it lives in, and sessions through the lane seam. Not locked: the core's thread.
+ */
+#ifndef IPC__MUTEX_H
+#define IPC__MUTEX_H
+
+#include "hub/core.h"
+
+/* Who has it. Its lease comes first: by it the mutex learns of its session's end. */
+typedef struct ipc__owner {
+    ipc__lease lease;
+    uint64_t thread; /* the session's own word for it */
+    uint64_t since;  /* us */
+} ipc__owner;
+
+typedef struct ipc__mutex {
+    ipc__object *object;
+    ipc__owner owner;
+    bool recursive;  /* its owner may take it again, and nobody else may release it */
+    bool abandoned;  /* its last owner ended without releasing it: the next one is told */
+    uint64_t depth;  /* how often the owner has taken it; 0: it is free */
+    uint64_t fence;  /* grows with every owner */
+    ipc__call *waiters;
+} ipc__mutex;
+
+void ipc__mutex_init(ipc__mutex *mutex, ipc__object *object, bool recursive);
+
+/* Its object goes: nobody owns it, and nobody waits any more. */
+void ipc__mutex_fini(ipc__mutex *mutex);
+
+/* ACQUIRE: thread, timeout_ms. Answered with the fence, and whether the last owner abandoned it. */
+ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request);
+
+/* UNLOCK: thread. IPC_ENOTHELD, IPC_ENOTOWNER. */
+ipc_err ipc__mutex_unlock(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request);
+
+/* The owner's session is gone: whoever waits longest is next. */
+void ipc__mutex_abandon(ipc__mutex *mutex);
+
+/* What there is to know of it: so many fields of a map. */
+enum { IPC__MUTEX_FIELDS = 8 };
+void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer);
+
+#endif
