@@ -51,7 +51,10 @@ IPC_BEGIN_DECLS
     X(IPC_EOBJECTS, -35, "the hub has as many objects as it may")                                                      \
     X(IPC_EMEMORY, -36, "the hub holds as many bytes as it may")                                                       \
     X(IPC_ETOOSMALL, -37, "the buffer is too small for the value")                                                     \
-    X(IPC_ELANE, -38, "the lane that was asked for cannot be had")
+    X(IPC_ELANE, -38, "the lane that was asked for cannot be had")                                                     \
+    X(IPC_ENOTHELD, -39, "it was released more often than it was acquired")                                            \
+    X(IPC_ENOTOWNER, -40, "another thread or process has it")                                                          \
+    X(IPC_EBROKEN, -41, "the barrier is broken")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),

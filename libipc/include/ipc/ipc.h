@@ -5,12 +5,17 @@
 #ifndef IPC_IPC_H
 #define IPC_IPC_H
 
+#include <ipc/barrier.h>
+#include <ipc/condition.h>
 #include <ipc/conn.h>
 #include <ipc/error.h>
+#include <ipc/event.h>
 #include <ipc/hub.h>
+#include <ipc/lock.h>
 #include <ipc/msg.h>
 #include <ipc/pipe.h>
 #include <ipc/queue.h>
+#include <ipc/semaphore.h>
 #include <ipc/types.h>
 #include <ipc/wait.h>
 

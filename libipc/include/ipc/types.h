@@ -40,6 +40,16 @@ typedef struct ipc_hub ipc_hub;
 typedef struct ipc_queue ipc_queue;
 /** A handle on one end of a pipe. */
 typedef struct ipc_pipe ipc_pipe;
+/** A handle on a lock. */
+typedef struct ipc_lock ipc_lock;
+/** A handle on a semaphore. */
+typedef struct ipc_semaphore ipc_semaphore;
+/** A handle on an event. */
+typedef struct ipc_event ipc_event;
+/** A handle on a condition. */
+typedef struct ipc_condition ipc_condition;
+/** A handle on a barrier. */
+typedef struct ipc_barrier ipc_barrier;
 /** One value, as packed bytes (msgpack). */
 typedef struct ipc_msg ipc_msg;
 

@@ -112,6 +112,18 @@ static void call_free(ipc__call *call)
     free(call);
 }
 
+ipc__call *ipc__call_alive(ipc__call *queue)
+{
+    ipc__call *call;
+    DL_FOREACH(queue, call)
+    {
+        if (ipc__hold_alive(call->hold)) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
 void ipc__call_forget(ipc__call *call)
 {
     call_free(call);
@@ -169,7 +181,7 @@ ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call
 
 void ipc__call_answer(ipc__call *call, ipc_err err)
 {
-    if (call->seq) {
+    if (call->seq && !call->hold->session->ending) {
         ipc__fail_plain(err);
         ipc__reply(call->hold->session, call->hold->id, call->seq, err);
     }
@@ -184,18 +196,29 @@ static void drop(ipc__call *call)
     call_free(call);
 }
 
+/* The first call of a hold that somebody waits for; when one goes, others may go with it. */
+static ipc__call *first_waited_for(const ipc__hold *hold)
+{
+    ipc__call *call;
+    DL_FOREACH2(hold->session->calls, call, session_next)
+    {
+        if (call->hold == hold && call->seq) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
 void ipc__calls_drop(ipc__hold *hold)
 {
     ipc__call *call;
     ipc__call *next;
+    while ((call = first_waited_for(hold))) {
+        drop(call);
+    }
     DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
     {
-        if (call->hold != hold) {
-            continue;
-        }
-        if (call->seq) {
-            drop(call);
-        } else {
+        if (call->hold == hold) {
             leave_session(call);
         }
     }
@@ -216,12 +239,11 @@ void ipc__calls_drop_all(ipc__session *session)
 void ipc__calls_answer_hold(ipc__hold *hold, ipc_err err)
 {
     ipc__call *call;
-    ipc__call *next;
-    DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
-    {
-        if (call->hold == hold && call->seq) {
-            ipc__call_answer(call, err);
+    while ((call = first_waited_for(hold))) {
+        if (call->dropped) {
+            call->dropped(call);
         }
+        ipc__call_answer(call, err);
     }
 }
 

@@ -105,17 +105,18 @@ struct ipc__hold {
 struct ipc__call {
     ipc__timer timer;
     ipc__core *core;
-    ipc__hold *hold;                  /* NULL: gone, and a parked put is left */
-    uint64_t session_id;              /* whose it is, or was */
-    uint64_t seq;                     /* 0: nobody waits for an answer (a parked PUT) */
-    ipc_err late;                     /* the answer at the timeout */
-    bool impatient;                   /* it waits for what was recalled, and for nothing else */
+    ipc__hold *hold;     /* NULL: gone, and a parked put is left */
+    uint64_t session_id; /* whose it is, or was */
+    uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
+    ipc_err late;        /* the answer at the timeout */
+    bool impatient;      /* it waits for what was recalled, and for nothing else */
     /* At its timeout: true if it is not to be answered, and freed, then. NULL: it is. */
     bool (*expired)(ipc__call *call);
-    void (*dropped)(ipc__call *call); /* before it goes without an answer, with its hold; or NULL */
-    uint64_t thread;                  /* of who waits for a mutex, or a party's index */
+    void (*dropped)(ipc__call *call); /* before it goes with its hold; or NULL */
+    uint64_t thread;                  /* of who waits for a mutex */
     uint64_t depth;                   /* how often it will have it; 0 is once */
-    bool notified;                    /* of a condition */
+    bool notified;                    /* by a condition */
+    bool acts;                        /* a party that would act for all */
     struct ipc__stream *stream;       /* for expired() */
     struct ipc__source *source;       /* of a put; as long as hold is there */
     ipc__call **queue;                /* the list that it waits in */
@@ -254,6 +255,9 @@ void ipc__notify_end(ipc__hold *hold, ipc_err code);
  */
 ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call **queue, int64_t timeout_ms,
                        ipc_err late);
+
+/* The first of a list whose session, and hold, will be there for the answer; or NULL. */
+ipc__call *ipc__call_alive(ipc__call *queue);
 
 /* Free a waiting call that was answered otherwise. */
 void ipc__call_forget(ipc__call *call);

@@ -27,20 +27,24 @@ static void grant(ipc__mutex *mutex, ipc__session *session, uint64_t thread)
 {
     mutex->owner.thread = thread;
     mutex->owner.since = mutex->object->core->now;
+    mutex->owner.notified = false;
     mutex->depth = 1;
     mutex->fence++;
     ipc__lease_add(&mutex->owner.lease, mutex->object, session);
 }
 
-static void answer(ipc__mutex *mutex, const ipc__hold *hold, uint64_t seq)
+/* It is yours. */
+static void answer(ipc__mutex *mutex, const ipc__hold *hold, uint64_t seq, bool notified)
 {
-    msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, seq, 2);
+    msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, seq, 3);
     msgpack_pack_uint64(&packer, mutex->fence);
     mutex->abandoned ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    notified ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    mutex->abandoned = false;
     ipc__reply_end(hold->session);
 }
 
-static bool owns(const ipc__mutex *mutex, const ipc__session *session, uint64_t thread)
+bool ipc__mutex_owned(const ipc__mutex *mutex, const ipc__session *session, uint64_t thread)
 {
     return mutex->depth && mutex->owner.lease.session == session && mutex->owner.thread == thread;
 }
@@ -48,14 +52,23 @@ static bool owns(const ipc__mutex *mutex, const ipc__session *session, uint64_t 
 /* Whoever has waited longest has it. */
 static void pass_on(ipc__mutex *mutex)
 {
-    ipc__call *call = mutex->waiters;
+    ipc__call *call = ipc__call_alive(mutex->waiters);
     if (!call || mutex->object->deleting) {
         return;
     }
-    grant(mutex, call->hold->session, call->word);
-    answer(mutex, call->hold, call->seq);
-    mutex->abandoned = false;
+    grant(mutex, call->hold->session, call->thread);
+    mutex->depth = call->depth ? call->depth : 1;
+    mutex->owner.notified = call->notified;
+    answer(mutex, call->hold, call->seq, call->notified);
     ipc__call_forget(call);
+}
+
+void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call)
+{
+    ipc__call_move(call, &mutex->waiters);
+    if (mutex->depth == 0) {
+        pass_on(mutex);
+    }
 }
 
 ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request)
@@ -66,15 +79,14 @@ ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__reques
         !ipc__read_int(&request->envelope->at, &timeout_ms)) {
         return IPC_EPROTO;
     }
-    if (mutex->recursive && owns(mutex, hold->session, thread)) {
+    if (mutex->recursive && ipc__mutex_owned(mutex, hold->session, thread)) {
         mutex->depth++;
-        answer(mutex, hold, request->seq);
+        answer(mutex, hold, request->seq, false);
         return IPC_OK;
     }
     if (mutex->depth == 0) {
         grant(mutex, hold->session, thread);
-        answer(mutex, hold, request->seq);
-        mutex->abandoned = false;
+        answer(mutex, hold, request->seq, false);
         return IPC_OK;
     }
     if (timeout_ms == 0) {
@@ -83,16 +95,17 @@ ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__reques
     ipc__call *call;
     ipc_err err = ipc__call_wait(&call, hold, request->seq, &mutex->waiters, timeout_ms, IPC_ETIMEOUT);
     if (!err) {
-        call->word = thread;
+        call->thread = thread;
     }
     return err;
 }
 
 /* ---- giving back ---- */
 
-static void release(ipc__mutex *mutex)
+void ipc__mutex_free(ipc__mutex *mutex)
 {
     mutex->depth = 0;
+    mutex->owner.notified = false;
     ipc__lease_remove(&mutex->owner.lease);
     pass_on(mutex);
 }
@@ -106,12 +119,12 @@ ipc_err ipc__mutex_unlock(ipc__mutex *mutex, ipc__hold *hold, const ipc__request
     if (mutex->depth == 0) {
         return ipc__fail(IPC_ENOTHELD, "the %s is not locked: it was released already", mutex->object->ops->name);
     }
-    if (mutex->recursive && !owns(mutex, hold->session, thread)) {
+    if (mutex->recursive && !ipc__mutex_owned(mutex, hold->session, thread)) {
         return ipc__fail(IPC_ENOTOWNER, "the %s is another thread's: who took it releases it",
                          mutex->object->ops->name);
     }
     if (--mutex->depth == 0) {
-        release(mutex);
+        ipc__mutex_free(mutex);
     }
     ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
     return IPC_OK;
@@ -122,10 +135,23 @@ void ipc__mutex_abandon(ipc__mutex *mutex)
     ipc__log(IPC_LOG_WARN, "the owner of %s \"%s\" ended without releasing it", mutex->object->ops->name,
              mutex->object->name ? mutex->object->name : "");
     mutex->abandoned = true;
-    release(mutex);
+    ipc__mutex_free(mutex);
 }
 
 /* ---- looking ---- */
+
+ipc_err ipc__mutex_peek(const ipc__mutex *mutex, const ipc__hold *hold, const ipc__request *request)
+{
+    uint64_t thread;
+    if (request->fields != 1 || !ipc__read_uint(&request->envelope->at, &thread)) {
+        return IPC_EPROTO;
+    }
+    msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, request->seq, 2);
+    mutex->depth ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__mutex_owned(mutex, hold->session, thread) ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__reply_end(hold->session);
+    return IPC_OK;
+}
 
 void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer)
 {

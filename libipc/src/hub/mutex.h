@@ -13,15 +13,16 @@ typedef struct ipc__owner {
     ipc__lease lease;
     uint64_t thread; /* the session's own word for it */
     uint64_t since;  /* us */
+    bool notified;   /* by a condition: it has done nothing since */
 } ipc__owner;
 
 typedef struct ipc__mutex {
     ipc__object *object;
     ipc__owner owner;
-    bool recursive;  /* its owner may take it again, and nobody else may release it */
-    bool abandoned;  /* its last owner ended without releasing it: the next one is told */
-    uint64_t depth;  /* how often the owner has taken it; 0: it is free */
-    uint64_t fence;  /* grows with every owner */
+    bool recursive; /* its owner may take it again, and nobody else may release it */
+    bool abandoned; /* its last owner ended without releasing it: the next one is told */
+    uint64_t depth; /* how often the owner has taken it; 0: it is free */
+    uint64_t fence; /* grows with every owner */
     ipc__call *waiters;
 } ipc__mutex;
 
@@ -30,11 +31,26 @@ void ipc__mutex_init(ipc__mutex *mutex, ipc__object *object, bool recursive);
 /* Its object goes: nobody owns it, and nobody waits any more. */
 void ipc__mutex_fini(ipc__mutex *mutex);
 
-/* ACQUIRE: thread, timeout_ms. Answered with the fence, and whether the last owner abandoned it. */
+/*
+ * ACQUIRE: thread, timeout_ms. Answered with the fence, whether the last owner abandoned it, and (of a condition's WAIT) whether it
+ * was notified.
+ */
 ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request);
 
 /* UNLOCK: thread. IPC_ENOTHELD, IPC_ENOTOWNER. */
 ipc_err ipc__mutex_unlock(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request);
+
+/* PEEK: whether it is locked, and whether by this session's thread. */
+ipc_err ipc__mutex_peek(const ipc__mutex *mutex, const ipc__hold *hold, const ipc__request *request);
+
+/* Whether a session's thread has it. */
+bool ipc__mutex_owned(const ipc__mutex *mutex, const ipc__session *session, uint64_t thread);
+
+/* It is given up, however often it was taken; whoever waits is next. */
+void ipc__mutex_free(ipc__mutex *mutex);
+
+/* A call that waited elsewhere waits for the mutex, and has it as often as call->depth says. */
+void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call);
 
 /* The owner's session is gone: whoever waits longest is next. */
 void ipc__mutex_abandon(ipc__mutex *mutex);

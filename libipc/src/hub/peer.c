@@ -438,7 +438,9 @@ static bool control_watch(ipc__peer *peer, ipc_cursor *at, const int *fds)
     ipc__hold *hold = peer->session->holds[handle];
     bool kept = ipc__shm_peer_watch(&peer->shm, (uint32_t)handle, fds);
     hold->watched = true;
-    hold->object->ops->watched(hold);
+    if (hold->object->ops->watched) {
+        hold->object->ops->watched(hold);
+    }
     return kept;
 }
 

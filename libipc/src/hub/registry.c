@@ -13,7 +13,10 @@
 
 enum { PIN_AFTER_USE_US = 60 * 1000 * 1000 };
 
-static const ipc__object_ops *const types[] = {&ipc__queue_ops, &ipc__pipe_ops};
+static const ipc__object_ops *const types[] = {
+    &ipc__queue_ops, &ipc__pipe_ops,      &ipc__lock_ops,      &ipc__rlock_ops,
+    &ipc__event_ops, &ipc__semaphore_ops, &ipc__condition_ops, &ipc__barrier_ops,
+};
 
 static const ipc__object_ops *find_type(ipc__bytes name)
 {
@@ -26,6 +29,18 @@ static const ipc__object_ops *find_type(ipc__bytes name)
 }
 
 /* ---- objects ---- */
+
+static void refresh(ipc__object *object)
+{
+    if (object->ops->refresh) {
+        object->ops->refresh(object);
+    }
+}
+
+static uint64_t unread(const ipc__object *object)
+{
+    return object->ops->unread ? object->ops->unread(object) : 0;
+}
 
 static void object_free(ipc__object *object)
 {
@@ -62,7 +77,7 @@ static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__byte
         }
     }
     core->object_count++; /* before it makes another one */
-    ipc_err err = ops->init(object, options);
+    ipc_err err = ops->init ? ops->init(object, options) : IPC_OK;
     if (!err && object->name) {
         HASH_ADD_KEYPTR(hh, core->by_name, object->name, name.length, object);
         if (!object->hh.tbl) {
@@ -120,7 +135,7 @@ static ipc_err hold_new(ipc__object *object, ipc__session *session, uint32_t id,
         free(hold);
         return ipc__fail_plain(IPC_ENOMEM);
     }
-    ipc_err err = object->ops->attach(hold, options, twin);
+    ipc_err err = object->ops->attach ? object->ops->attach(hold, options, twin) : IPC_OK;
     if (err) {
         free(hold);
         return err;
@@ -158,7 +173,9 @@ void ipc__hold_end(ipc__hold *hold, ipc__end end)
     }
     DL_DELETE(object->holds, hold);
     object->hold_count--;
-    object->ops->detach(hold, end, object->core->now);
+    if (object->ops->detach) {
+        object->ops->detach(hold, end, object->core->now);
+    }
     number_free(hold);
     free(hold);
     if (!object->name && object->hold_count == 0) {
@@ -217,7 +234,7 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
                          ops->name);
     }
     *out = object;
-    return ops->match(object, options);
+    return ops->match ? ops->match(object, options) : IPC_OK;
 }
 
 ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const char *name, ipc__object **out)
@@ -316,7 +333,11 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
         return err;
     }
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
-    ops->describe(hold, &packer);
+    if (ops->describe) {
+        ops->describe(hold, &packer);
+    } else {
+        msgpack_pack_map(&packer, 0);
+    }
     ipc__reply_end(session);
     return IPC_OK;
 }
@@ -346,7 +367,9 @@ static void object_delete(ipc__object *object)
         ipc__hold *hold = object->holds;
         DL_DELETE(object->holds, hold);
         object->hold_count--;
-        object->ops->detach(hold, IPC__END_CLEAN, object->core->now);
+        if (object->ops->detach) {
+            object->ops->detach(hold, IPC__END_CLEAN, object->core->now);
+        }
         free(hold); /* the lane keeps its number until the client closes it: it may just be looking */
     }
     object_free(object);
@@ -398,7 +421,7 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
     (void)envelope;
     ipc__core *core = session->core;
     for (ipc__object *object = core->by_name; object; object = object->hh.next) {
-        object->ops->refresh(object);
+        refresh(object);
     }
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
     msgpack_pack_array(&packer, HASH_COUNT(core->by_name));
@@ -408,7 +431,7 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
         ipc__pack_text(&packer, object->name);
         ipc__pack_text(&packer, "type");
         ipc__pack_text(&packer, object->ops->name);
-        ipc__pack_uint(&packer, "size", object->ops->unread(object));
+        ipc__pack_uint(&packer, "size", unread(object));
         ipc__pack_uint(&packer, "handles", object->hold_count);
     }
     ipc__reply_end(session);
@@ -459,7 +482,7 @@ ipc_err ipc__registry_info(ipc__session *session, const ipc__head *head, ipc__en
     if (!object) {
         return ipc__fail(IPC_ENOENT, "nothing is named \"%.*s\"", (int)name.length, (const char *)name.data);
     }
-    object->ops->refresh(object);
+    refresh(object);
     msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
     msgpack_pack_map(&packer, 5);
     ipc__pack_text(&packer, "name");
@@ -543,7 +566,7 @@ ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__en
 bool ipc__core_unread(const ipc__core *core)
 {
     for (ipc__object *object = core->by_name; object; object = object->hh.next) {
-        if (object->ops->unread(object)) {
+        if (unread(object)) {
             return true;
         }
     }

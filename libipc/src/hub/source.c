@@ -128,13 +128,14 @@ static bool credits_to_come(const ipc__stream *stream)
 }
 
 /* A put has waited for credits in vain: whoever has not given them back by now is stopped, and is not waited for again. */
-static void put_late(ipc__call *call)
+static bool put_late(ipc__call *call)
 {
     ipc__source *source;
     DL_FOREACH(call->stream->sources, source)
     {
         source->silent = source->recalling;
     }
+    return false;
 }
 
 /* How many a producer may have: at most half of what is free, shared among those who have some. */

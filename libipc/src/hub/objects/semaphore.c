@@ -80,8 +80,8 @@ static void retire(struct semaphore *semaphore, const ipc__session *session)
 /* Who has waited longest is served first. */
 static void serve(struct semaphore *semaphore)
 {
-    while (semaphore->value && semaphore->waiters && !semaphore->base.deleting) {
-        ipc__call *call = semaphore->waiters;
+    ipc__call *call;
+    while (semaphore->value && !semaphore->base.deleting && (call = ipc__call_alive(semaphore->waiters))) {
         ipc__call_answer(call, take(semaphore, call->hold->session) ? IPC_OK : IPC_ENOMEM);
     }
 }
@@ -189,7 +189,8 @@ static ipc_err semaphore_match(const ipc__object *object, ipc_cursor map)
     bool asked_bounded = false;
     ipc_err err = read_options(map, &value, &asked_value, &bounded, &asked_bounded);
     if (!err && ((asked_value && value != semaphore->initial) || (asked_bounded && bounded != semaphore->bounded))) {
-        err = ipc__fail(IPC_EOPTIONS, "semaphore \"%s\" exists with value %llu and is %sbounded; ask for that, or for none",
+        err = ipc__fail(IPC_EOPTIONS,
+                        "semaphore \"%s\" exists with value %llu and is %sbounded; ask for that, or for none",
                         object->name, (unsigned long long)semaphore->initial, semaphore->bounded ? "" : "not ");
     }
     return err;

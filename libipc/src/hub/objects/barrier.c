@@ -1,0 +1,275 @@
+/*
+ * Barriers: parties that wait for each other. The last one to come may act before the others go on. A party that dies while it waits,
+ * or is late, breaks the barrier: nobody waits for it in vain.
+ * Touches the calls that wait. Not locked: the core's thread.
+ */
+#include "hub/core.h"
+#include "util/error.h"
+
+#include <utlist.h>
+
+struct barrier {
+    ipc__object base;
+    uint64_t parties;
+    bool broken;
+    bool acting;        /* one party of a full generation acts; the others of it are the first ones that wait */
+    ipc__lease actor;   /* by which that one's end is seen */
+    ipc__call *waiters; /* in the order in which they came; who came too early for this generation is behind it */
+};
+
+static struct barrier *barrier_of(ipc__object *object)
+{
+    return (struct barrier *)object;
+}
+
+/* ---- generations ---- */
+
+static void stop_acting(struct barrier *barrier)
+{
+    ipc__lease_remove(&barrier->actor);
+    barrier->acting = false;
+}
+
+static void break_it(struct barrier *barrier)
+{
+    barrier->broken = true;
+    stop_acting(barrier);
+    ipc__calls_answer(&barrier->waiters, IPC_EBROKEN);
+}
+
+/* A party goes on, with its index; or it is to act before the others do. */
+static void let_go(ipc__call *call, uint64_t index, bool act)
+{
+    ipc__session *session = call->hold->session;
+    msgpack_packer packer = ipc__reply_begin(session, call->hold->id, call->seq, 2);
+    msgpack_pack_uint64(&packer, index);
+    act ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__reply_end(session);
+    ipc__call_forget(call);
+}
+
+static void let_others_go(struct barrier *barrier)
+{
+    for (uint64_t index = 0; index + 1 < barrier->parties; index++) {
+        let_go(barrier->waiters, index, false);
+    }
+}
+
+/* As many generations as are full. */
+static void advance(struct barrier *barrier)
+{
+    uint64_t waiting;
+    ipc__call *call;
+    DL_COUNT(barrier->waiters, call, waiting);
+    for (; waiting >= barrier->parties && !barrier->acting; waiting -= barrier->parties) {
+        ipc__call *last = barrier->waiters;
+        for (uint64_t i = 1; i < barrier->parties; i++) {
+            last = last->next;
+        }
+        bool acts = last->acts;
+        if (acts) {
+            barrier->acting = true;
+            ipc__lease_add(&barrier->actor, &barrier->base, last->hold->session);
+        }
+        let_go(last, barrier->parties - 1, acts);
+        if (!acts) {
+            let_others_go(barrier);
+        }
+    }
+}
+
+/* ---- operations ---- */
+
+/* Who is late breaks it for all. */
+static bool wait_late(ipc__call *call)
+{
+    break_it(barrier_of(call->hold->object));
+    return true; /* it was answered with the others */
+}
+
+/* So does who dies. */
+static void wait_dropped(ipc__call *call)
+{
+    struct barrier *barrier = barrier_of(call->hold->object);
+    if (barrier->base.deleting) {
+        return; /* all are told that */
+    }
+    ipc__call *other;
+    ipc__call *next;
+    barrier->broken = true;
+    stop_acting(barrier);
+    DL_FOREACH_SAFE(barrier->waiters, other, next)
+    {
+        if (other != call) {
+            ipc__call_answer(other, IPC_EBROKEN);
+        }
+    }
+}
+
+static ipc_err barrier_wait(struct barrier *barrier, ipc__hold *hold, const ipc__request *request)
+{
+    int64_t timeout_ms;
+    bool acts;
+    if (request->fields != 2 || !ipc__read_int(&request->envelope->at, &timeout_ms) ||
+        !ipc__read_bool(&request->envelope->at, &acts)) {
+        return IPC_EPROTO;
+    }
+    if (barrier->broken) {
+        return ipc__fail_plain(IPC_EBROKEN);
+    }
+    ipc__call *call;
+    ipc_err err = ipc__call_wait(&call, hold, request->seq, &barrier->waiters, timeout_ms, IPC_EBROKEN);
+    if (err) {
+        return err;
+    }
+    call->acts = acts;
+    call->expired = wait_late;
+    call->dropped = wait_dropped;
+    advance(barrier);
+    return IPC_OK;
+}
+
+/* PASS: whether the action went well. */
+static ipc_err barrier_pass(struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
+{
+    bool good;
+    if (request->fields != 1 || !ipc__read_bool(&request->envelope->at, &good)) {
+        return IPC_EPROTO;
+    }
+    if (!barrier->acting || barrier->actor.session != hold->session) {
+        return ipc__fail(IPC_EBROKEN, "the barrier was reset or aborted while this party acted");
+    }
+    if (good) {
+        stop_acting(barrier);
+        let_others_go(barrier);
+        advance(barrier);
+    } else {
+        break_it(barrier);
+    }
+    ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
+    return IPC_OK;
+}
+
+/* RESET: whether it stays broken. */
+static ipc_err barrier_reset(struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
+{
+    bool abort;
+    if (request->fields != 1 || !ipc__read_bool(&request->envelope->at, &abort)) {
+        return IPC_EPROTO;
+    }
+    break_it(barrier);
+    barrier->broken = abort;
+    ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
+    return IPC_OK;
+}
+
+static uint64_t n_waiting(const struct barrier *barrier)
+{
+    uint64_t waiting;
+    const ipc__call *call;
+    DL_COUNT(barrier->waiters, call, waiting);
+    return barrier->acting ? waiting - (barrier->parties - 1) : waiting;
+}
+
+static ipc_err barrier_peek(const struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
+{
+    if (request->fields) {
+        return IPC_EPROTO;
+    }
+    msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, request->seq, 3);
+    msgpack_pack_uint64(&packer, barrier->parties);
+    msgpack_pack_uint64(&packer, n_waiting(barrier));
+    barrier->broken ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+    ipc__reply_end(hold->session);
+    return IPC_OK;
+}
+
+static ipc_err barrier_request(ipc__hold *hold, const ipc__request *request)
+{
+    struct barrier *barrier = barrier_of(hold->object);
+    switch (request->op) {
+    case IPC__OP_WAIT:
+        return barrier_wait(barrier, hold, request);
+    case IPC__OP_PASS:
+        return barrier_pass(barrier, hold, request);
+    case IPC__OP_RESET:
+        return barrier_reset(barrier, hold, request);
+    case IPC__OP_PEEK:
+        return barrier_peek(barrier, hold, request);
+    default:
+        return IPC_EPROTO;
+    }
+}
+
+/* ---- beginnings and ends ---- */
+
+static ipc_err read_parties(ipc_cursor map, uint64_t *parties, bool *asked)
+{
+    if (!ipc__option_uint(map, "parties", parties, asked) || (*asked && (!*parties || *parties > IPC__PARTIES_MAX))) {
+        return ipc__fail(IPC_EINVAL, "a barrier's option is parties (1 to %d)", (int)IPC__PARTIES_MAX);
+    }
+    return IPC_OK;
+}
+
+static ipc_err barrier_init(ipc__object *object, ipc_cursor map)
+{
+    bool asked = false;
+    ipc_err err = read_parties(map, &barrier_of(object)->parties, &asked);
+    return err || asked ? err : ipc__fail(IPC_EINVAL, "a barrier needs its parties: how many wait for each other?");
+}
+
+static ipc_err barrier_match(const ipc__object *object, ipc_cursor map)
+{
+    const struct barrier *barrier = (const struct barrier *)object;
+    uint64_t parties = 0;
+    bool asked = false;
+    ipc_err err = read_parties(map, &parties, &asked);
+    if (!err && asked && parties != barrier->parties) {
+        err = ipc__fail(IPC_EOPTIONS, "barrier \"%s\" exists with %llu parties, not %llu; ask for that, or for none",
+                        object->name, (unsigned long long)barrier->parties, (unsigned long long)parties);
+    }
+    return err;
+}
+
+static void barrier_fini(ipc__object *object)
+{
+    struct barrier *barrier = barrier_of(object);
+    stop_acting(barrier);
+    ipc__calls_answer(&barrier->waiters, IPC_EDELETED);
+}
+
+static void barrier_lease_end(ipc__lease *lease, ipc__end end, bool last)
+{
+    (void)end; /* the others would wait for ever */
+    (void)last;
+    break_it(barrier_of(lease->object));
+}
+
+static void barrier_describe(const ipc__hold *hold, msgpack_packer *packer)
+{
+    msgpack_pack_map(packer, 1);
+    ipc__pack_uint(packer, "parties", ((const struct barrier *)hold->object)->parties);
+}
+
+static void barrier_inspect(const ipc__object *object, msgpack_packer *packer)
+{
+    const struct barrier *barrier = (const struct barrier *)object;
+    msgpack_pack_map(packer, 4);
+    ipc__pack_uint(packer, "parties", barrier->parties);
+    ipc__pack_uint(packer, "waiting", n_waiting(barrier));
+    ipc__pack_bool(packer, "broken", barrier->broken);
+    ipc__pack_bool(packer, "acting", barrier->acting);
+}
+
+const ipc__object_ops ipc__barrier_ops = {
+    .name = "barrier",
+    .size = sizeof(struct barrier),
+    .hold_size = sizeof(ipc__hold),
+    .init = barrier_init,
+    .match = barrier_match,
+    .fini = barrier_fini,
+    .request = barrier_request,
+    .lease_end = barrier_lease_end,
+    .describe = barrier_describe,
+    .inspect = barrier_inspect,
+};
