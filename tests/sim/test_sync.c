@@ -1,0 +1,393 @@
+/*
+ * Locks and their kin in the hub core, among sessions that die at any step, on a clock of its own, for many seeds.
+ * What the answers say is held against a model: one owner at a time, fences that grow, permits that are conserved, generations of a
+ * barrier that are whole; and nobody waits for what is free.
+ * Touches memory, and prints the seed that failed. One thread.
+ */
+#include "hub/core.h"
+#include "util/clock.h"
+#include "wire/read.h"
+#include "wire/write.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SEEDS = 400, STEPS = 1500, CLIENTS = 4, THREADS = 2, PERMITS = 3, PARTIES = 3, QUEUED = 64 };
+
+/* Handles are numbered alike by all. */
+enum { LOCK = 1, RLOCK, CONDITION, SEMAPHORE, EVENT, BARRIER, HANDLES };
+static const char *const types[HANDLES] = {
+    [LOCK] = "lock",           [RLOCK] = "rlock", [CONDITION] = "condition",
+    [SEMAPHORE] = "semaphore", [EVENT] = "event", [BARRIER] = "barrier",
+};
+
+/* A thread of a client, which waits for one answer at a time. */
+typedef struct actor {
+    uint64_t seq; /* of what it waits for; 0: nothing */
+    int handle;
+    ipc__op op;
+    uint64_t depth[HANDLES]; /* how often it has each lock */
+} actor;
+
+typedef struct client {
+    ipc__session *session; /* NULL: it is dead */
+    uint64_t seq;
+    actor actors[THREADS];
+    unsigned permits;
+} client;
+
+/* What a client is told is looked at after the core has done its work. */
+typedef struct told {
+    client *to;
+    unsigned char bytes[128];
+    size_t length;
+} told;
+
+typedef struct world {
+    uint64_t random;
+    ipc__core core;
+    uint64_t now;
+    client clients[CLIENTS];
+    told queue[QUEUED];
+    unsigned queued;
+    uint64_t fence[HANDLES];
+    bool left[HANDLES]; /* its last owner died: the next one is to be told */
+} world;
+
+static world sim;
+static uint64_t seed_now;
+
+#define REQUIRE(condition, words)                                                                                      \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "seed %" PRIu64 ", line %d: %s\n", seed_now, __LINE__, words);                             \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+static uint64_t draw(uint64_t below)
+{
+    sim.random ^= sim.random << 13;
+    sim.random ^= sim.random >> 7;
+    sim.random ^= sim.random << 17;
+    return sim.random % below;
+}
+
+/* ---- the lane ---- */
+
+static void lane_send(void *peer, const void *op, size_t length)
+{
+    client *to = peer;
+    REQUIRE(to->session, "nothing is said to the dead");
+    REQUIRE(sim.queued < QUEUED, "there is room for what is said");
+    told *next = &sim.queue[sim.queued++];
+    next->to = to;
+    next->length = length < sizeof next->bytes ? length : sizeof next->bytes;
+    memcpy(next->bytes, op, next->length);
+}
+
+static void lane_gone(void *peer)
+{
+    (void)peer;
+}
+
+static const ipc__lane_ops lane = {.name = "sim", .send = lane_send, .peer_gone = lane_gone};
+
+/* ---- the model ---- */
+
+static bool is_guard(int handle)
+{
+    return handle == LOCK || handle == RLOCK || handle == CONDITION;
+}
+
+static actor *owner_of(int handle)
+{
+    actor *owner = NULL;
+    for (int i = 0; i < CLIENTS * THREADS; i++) {
+        actor *one = &sim.clients[i / THREADS].actors[i % THREADS];
+        if (sim.clients[i / THREADS].session && one->depth[handle]) {
+            REQUIRE(!owner, "a lock has one owner");
+            owner = one;
+        }
+    }
+    return owner;
+}
+
+/* The lock came, and as often as it was had before. */
+static void has_it(actor *self, uint64_t depth, uint64_t fence, bool abandoned)
+{
+    int handle = self->handle;
+    actor *owner = owner_of(handle);
+    REQUIRE(!owner || (owner == self && handle != LOCK), "who has it is alone");
+    if (!owner) {
+        REQUIRE(fence > sim.fence[handle], "fences grow with owners");
+        REQUIRE(abandoned == sim.left[handle], "the next owner is told of a dead one, once");
+        sim.left[handle] = false;
+    }
+    sim.fence[handle] = fence;
+    self->depth[handle] += depth;
+}
+
+static uint64_t waited_depth[CLIENTS * THREADS];
+
+static uint64_t *depth_before(const actor *self)
+{
+    for (int i = 0; i < CLIENTS * THREADS; i++) {
+        if (self == &sim.clients[i / THREADS].actors[i % THREADS]) {
+            return &waited_depth[i];
+        }
+    }
+    abort();
+}
+
+static void answered(client *of, actor *self, int64_t code, ipc_cursor *at)
+{
+    uint64_t number = 0;
+    bool truth = false;
+    bool notified = false;
+    self->seq = 0;
+    if (is_guard(self->handle) && (self->op == IPC__OP_ACQUIRE || self->op == IPC__OP_WAIT) && code == IPC_OK) {
+        REQUIRE(ipc__read_uint(at, &number) && ipc__read_bool(at, &truth) && ipc__read_bool(at, &notified),
+                "an answer");
+        has_it(self, self->op == IPC__OP_WAIT ? *depth_before(self) : 1, number, truth);
+    } else if (self->op == IPC__OP_WAIT && self->handle == CONDITION) {
+        self->depth[CONDITION] = *depth_before(self); /* it was refused: nothing has changed */
+    } else if (self->op == IPC__OP_ACQUIRE && code == IPC_OK) {
+        of->permits++;
+    }
+}
+
+static void hear(const told *one)
+{
+    ipc_cursor at;
+    uint32_t fields;
+    uint64_t op;
+    uint64_t handle;
+    uint64_t seq;
+    int64_t code;
+    ipc_cursor_init(&at, one->bytes, one->length);
+    REQUIRE(ipc__read_array(&at, &fields) && ipc__read_uint(&at, &op) && ipc__read_uint(&at, &handle) &&
+                ipc__read_uint(&at, &seq) && ipc__read_int(&at, &code),
+            "it is an operation");
+    for (int i = 0; op == IPC__OP_REPLY && i < THREADS; i++) {
+        actor *self = &one->to->actors[i];
+        if (self->seq == seq) {
+            answered(one->to, self, code, &at);
+            return;
+        }
+    }
+}
+
+static void hear_all(void)
+{
+    for (unsigned i = 0; i < sim.queued; i++) {
+        if (sim.queue[i].to->session) {
+            hear(&sim.queue[i]);
+        }
+    }
+    sim.queued = 0;
+}
+
+/* ---- what clients do ---- */
+
+static void input(client *self, const ipc__buf *ops)
+{
+    ipc__block *block = ipc__block_copy(ops->data, ops->length);
+    ipc__envelope envelope = {.frames = {block}, .frame_count = 1, .next_frame = 1};
+    ipc_cursor_init(&envelope.at, block->data, block->length);
+    REQUIRE(ipc__core_input(self->session, &envelope, sim.now) == IPC_OK, "a right operation is taken");
+    ipc__envelope_free(&envelope);
+}
+
+static void open_all(client *self)
+{
+    ipc__buf ops = {0};
+    msgpack_packer packer = ipc__packer(&ops);
+    for (uint32_t handle = 1; handle < HANDLES; handle++) {
+        ipc__write_op(&packer, IPC__OP_OPEN, handle, ++self->seq, 4);
+        ipc__pack_text(&packer, types[handle]);
+        msgpack_pack_int(&packer, 0);
+        ipc__pack_text(&packer, types[handle]);
+        msgpack_pack_map(&packer, handle == SEMAPHORE ? 2 : handle == BARRIER);
+        if (handle == SEMAPHORE) {
+            ipc__pack_uint(&packer, "value", PERMITS);
+            ipc__pack_bool(&packer, "bounded", true);
+        } else if (handle == BARRIER) {
+            ipc__pack_uint(&packer, "parties", PARTIES);
+        }
+    }
+    input(self, &ops);
+    ipc__buf_free(&ops);
+}
+
+static void join(client *self)
+{
+    ipc__identity who = {{(const unsigned char *)"c", 1}, {(const unsigned char *)"sim", 3}, 1};
+    *self = (client){0};
+    REQUIRE(ipc__core_session(&sim.core, &lane, self, &who, &self->session) == IPC_OK, "a session begins");
+    open_all(self);
+}
+
+static void die(client *self)
+{
+    ipc__session *session = self->session;
+    for (int handle = 1; handle < HANDLES; handle++) {
+        for (int i = 0; i < THREADS; i++) {
+            sim.left[handle] = sim.left[handle] || self->actors[i].depth[handle];
+        }
+    }
+    self->session = NULL; /* from here on nothing is said to it */
+    ipc__core_session_end(session, draw(2) ? IPC__END_CRASH : IPC__END_CLEAN, sim.now);
+    *self = (client){0};
+}
+
+static int64_t draw_timeout(void)
+{
+    return draw(3) ? -1 : (int64_t)draw(40);
+}
+
+/* Begin an operation of a thread that waits for nothing. */
+static void ask(client *of, actor *self, ipc__op op, int handle, unsigned fields, const int64_t *numbers,
+                unsigned bools)
+{
+    ipc__buf ops = {0};
+    msgpack_packer packer = ipc__packer(&ops);
+    self->seq = ++of->seq;
+    self->handle = handle;
+    self->op = op;
+    ipc__write_op(&packer, op, (uint32_t)handle, self->seq, fields);
+    for (unsigned i = 0; i < fields; i++) {
+        if (bools >> i & 1) {
+            numbers[i] ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+        } else {
+            msgpack_pack_int64(&packer, numbers[i]);
+        }
+    }
+    input(of, &ops);
+    ipc__buf_free(&ops);
+}
+
+static void use_guard(client *of, actor *self, int handle, int64_t thread)
+{
+    uint64_t choice = draw(4);
+    actor *owner = owner_of(handle);
+    if (choice < 2 && (self->depth[handle] < 3)) {
+        ask(of, self, IPC__OP_ACQUIRE, handle, 2, (int64_t[]){thread, draw_timeout()}, 0);
+    } else if (handle == CONDITION && choice == 2) {
+        *depth_before(self) = self->depth[handle];
+        self->depth[handle] = 0; /* given up, unless it is refused */
+        ask(of, self, IPC__OP_WAIT, handle, 2, (int64_t[]){thread, draw_timeout()}, 0);
+    } else if (handle == CONDITION && choice == 3 && self->depth[handle]) {
+        ask(of, self, IPC__OP_NOTIFY, handle, 2, (int64_t[]){thread, (int64_t)draw(3)}, 0);
+    } else if (self->depth[handle] || (handle == LOCK && owner && draw(8) == 0)) {
+        actor *loser = self->depth[handle] ? self : owner; /* a stranger may release a lock */
+        loser->depth[handle]--;
+        ask(of, self, IPC__OP_UNLOCK, handle, 1, &thread, 0);
+    }
+}
+
+static void use(client *of, actor *self, int64_t thread)
+{
+    int handle = 1 + (int)draw(HANDLES - 1);
+    if (is_guard(handle)) {
+        use_guard(of, self, handle, thread);
+    } else if (handle == SEMAPHORE && of->permits && draw(2)) {
+        of->permits--;
+        ask(of, self, IPC__OP_UNLOCK, handle, 1, (int64_t[]){1}, 0);
+    } else if (handle == SEMAPHORE) {
+        ask(of, self, IPC__OP_ACQUIRE, handle, 2, (int64_t[]){thread, draw_timeout()}, 0);
+    } else if (handle == EVENT && draw(2)) {
+        ask(of, self, IPC__OP_SET, handle, 1, (int64_t[]){(int64_t)draw(2)}, 1);
+    } else if (handle == EVENT) {
+        ask(of, self, IPC__OP_WAIT, handle, 1, (int64_t[]){draw_timeout()}, 0);
+    } else if (draw(4) == 0) {
+        ask(of, self, IPC__OP_RESET, handle, 1, (int64_t[]){draw(4) == 0}, 1);
+    } else {
+        ask(of, self, IPC__OP_WAIT, handle, 2, (int64_t[]){draw_timeout(), 0}, 2);
+    }
+}
+
+/* ---- what holds after every step ---- */
+
+static bool anybody_waits(int handle, ipc__op op)
+{
+    for (int i = 0; i < CLIENTS * THREADS; i++) {
+        const actor *one = &sim.clients[i / THREADS].actors[i % THREADS];
+        if (one->seq && one->handle == handle && one->op == op) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check(void)
+{
+    unsigned held = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        held += sim.clients[i].permits;
+    }
+    REQUIRE(held <= PERMITS, "permits are conserved");
+    REQUIRE(held == PERMITS || !anybody_waits(SEMAPHORE, IPC__OP_ACQUIRE), "nobody waits for a permit that is there");
+    for (int handle = LOCK; handle <= CONDITION; handle++) {
+        REQUIRE(owner_of(handle) || !anybody_waits(handle, IPC__OP_ACQUIRE), "nobody waits for a lock that is free");
+    }
+    unsigned parties = 0;
+    for (int i = 0; i < CLIENTS * THREADS; i++) {
+        const actor *one = &sim.clients[i / THREADS].actors[i % THREADS];
+        parties += one->seq && one->handle == BARRIER && one->op == IPC__OP_WAIT;
+    }
+    REQUIRE(parties < PARTIES, "a full generation goes on");
+}
+
+static void step(void)
+{
+    client *of = &sim.clients[draw(CLIENTS)];
+    uint64_t choice = draw(40);
+    if (!of->session) {
+        join(of);
+    } else if (choice == 0) {
+        die(of);
+    } else if (choice < 4) {
+        sim.now += draw(20) * IPC__US_PER_MS;
+        ipc__core_advance(&sim.core, sim.now);
+    } else {
+        uint64_t thread = draw(THREADS);
+        actor *self = &of->actors[thread];
+        if (self->seq == 0) {
+            use(of, self, (int64_t)thread + 1);
+        }
+    }
+    hear_all();
+    check();
+}
+
+static void run(uint64_t seed)
+{
+    seed_now = seed;
+    sim = (world){.random = seed * 0x9e3779b97f4a7c15U + 1, .now = 1000000};
+    ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
+    ipc__core_init(&sim.core, &options);
+    for (unsigned i = 0; i < STEPS; i++) {
+        step();
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        if (sim.clients[i].session) {
+            die(&sim.clients[i]);
+        }
+    }
+    ipc__core_fini(&sim.core);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) {
+        run(strtoull(argv[1], NULL, 10));
+        return 0;
+    }
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        run(seed);
+    }
+    printf("%d seeds of %d steps\n", SEEDS, STEPS);
+    return 0;
+}
