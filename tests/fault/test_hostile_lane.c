@@ -279,13 +279,19 @@ static void test_hostile_lane__the_ring(void **state)
 
 /* ---- places of large values ---- */
 
-/* Pieces that are whole, and put values that lie at places; nothing is published. */
-static void write_puts(raw_lane *self, const ipc__shm_where *places, uint16_t count)
+enum { PLACE_MAX = IPC__SHM_SEGMENT_SIZE / 4 };
+
+/* A piece that is whole, and puts values that lie at places; more operations may follow. Nothing is published. */
+static void write_puts(raw_lane *self, const ipc__shm_where *places, uint16_t count, const raw_bytes *more)
 {
     raw_bytes ops = {.length = count * sizeof *places};
     memcpy(ops.data, places, ops.length);
     for (uint16_t i = 0; i < count; i++) {
         raw_pack(&ops, "[i,i,U,n]", 16, 1, ++self->seq);
+    }
+    if (more) {
+        memcpy(ops.data + ops.length, more->data, more->length);
+        ops.length += more->length;
     }
     raw_lane_piece(self, (ipc__shm_piece){.length = (uint32_t)ops.length, .places = count}, ops.data, ops.length);
 }
@@ -293,7 +299,7 @@ static void write_puts(raw_lane *self, const ipc__shm_where *places, uint16_t co
 static void put_at(raw_lane *self, uint32_t segment, uint32_t offset, uint32_t length)
 {
     ipc__shm_where where = {.segment = segment, .offset = offset, .length = length};
-    write_puts(self, &where, 1);
+    write_puts(self, &where, 1, NULL);
     raw_lane_publish(self);
 }
 
@@ -354,7 +360,7 @@ static void a_place_twice(raw_lane *self)
 {
     prepare_segment(self);
     const ipc__shm_where places[] = {{.length = 8192}, {.offset = 4096, .length = 4096}};
-    write_puts(self, places, 2);
+    write_puts(self, places, 2, NULL);
     raw_lane_publish(self);
 }
 
@@ -363,6 +369,13 @@ static void a_place_twice_later(raw_lane *self)
     prepare_segment(self);
     put_at(self, 0, 4096, 65537);
     put_at(self, 0, 0, 8192);
+}
+
+/* What is larger has a segment of its own: from this one the hub might have to copy it, all at once. */
+static void a_place_of_too_much(raw_lane *self)
+{
+    prepare_segment(self);
+    put_at(self, 0, 0, PLACE_MAX + 1);
 }
 
 static void a_place_for_no_value(raw_lane *self)
@@ -381,7 +394,7 @@ static void nonsense_before_the_rest(raw_lane *self)
     raw_lane_piece(self, (ipc__shm_piece){.length = 1}, ops.data, 1);
     for (uint32_t page = 0; page < 60; page++) {
         ipc__shm_where where = {.offset = page * IPC__SHM_PAGE, .length = IPC__SHM_PAGE};
-        write_puts(self, &where, 1);
+        write_puts(self, &where, 1, NULL);
     }
     raw_lane_publish(self);
 }
@@ -412,7 +425,7 @@ static void test_hostile_lane__places_that_are_right(void **state)
     prepare_segment(&raw);
     for (uint32_t page = 0; page < 60; page++) {
         ipc__shm_where there = {.offset = page * IPC__SHM_PAGE, .length = IPC__SHM_PAGE};
-        write_puts(&raw, &there, 1);
+        write_puts(&raw, &there, 1, NULL);
     }
     raw_lane_publish(&raw);
     for (uint32_t page = 0; page < 60; page++) {
@@ -424,6 +437,7 @@ static void test_hostile_lane__places_that_are_right(void **state)
     }
     put_at(&raw, 0, 63 * IPC__SHM_PAGE, IPC__SHM_PAGE);
     ipc_msg_free(take(queue));
+    put_at(&raw, 0, IPC__SHM_SEGMENT_SIZE - PLACE_MAX, PLACE_MAX);
     say_ping(&raw);
     CHECK_INT(raw_lane_answer(&raw, raw.seq), 0);
     raw_lane_close(&raw);
@@ -434,17 +448,10 @@ static void test_hostile_lane__places_that_are_right(void **state)
 static void test_hostile_lane__places(void **state)
 {
     static const struct crime crimes[] = {
-        CRIME(a_place_of_no_segment),
-        CRIME(a_place_outside),
-        CRIME(a_place_that_reaches_out),
-        CRIME(a_place_that_wraps),
-        CRIME(a_place_between_pages),
-        CRIME(a_place_of_nothing),
-        CRIME(a_place_twice),
-        CRIME(a_place_twice_later),
-        CRIME(a_place_for_no_value),
-        CRIME(nonsense_before_the_rest),
-        CRIME(a_segment_that_the_hub_cannot_fill),
+        CRIME(a_place_of_no_segment), CRIME(a_place_outside),          CRIME(a_place_that_reaches_out),
+        CRIME(a_place_that_wraps),    CRIME(a_place_between_pages),    CRIME(a_place_of_nothing),
+        CRIME(a_place_twice),         CRIME(a_place_twice_later),      CRIME(a_place_of_too_much),
+        CRIME(a_place_for_no_value),  CRIME(nonsense_before_the_rest), CRIME(a_segment_that_the_hub_cannot_fill),
     };
     const place *where = *state;
     struct witness witness = witness_of(where);
@@ -561,6 +568,33 @@ static void segments_without_number(raw_lane *self)
     close(fd);
 }
 
+static void say_writable(const raw_lane *self, uint32_t local)
+{
+    unsigned char *base;
+    int fd = raw_segment(&base);
+    raw_say_segment(self, local, IPC__SHM_SEGMENT_SIZE, fd);
+    munmap(base, IPC__SHM_SEGMENT_SIZE);
+    close(fd);
+}
+
+static void segment_writable_twice(raw_lane *self)
+{
+    say_writable(self, 0);
+    say_writable(self, 0);
+}
+
+/* Each would have the flags of the first one's pages. */
+static void segment_writable_besides(raw_lane *self)
+{
+    say_writable(self, 0);
+    say_writable(self, 1);
+}
+
+static void segment_writable_of_another_number(raw_lane *self)
+{
+    say_writable(self, 1);
+}
+
 static void test_hostile_lane__segments(void **state)
 {
     static const struct crime crimes[] = {
@@ -579,6 +613,9 @@ static void test_hostile_lane__segments(void **state)
         CRIME(segment_without_end),
         CRIME(segment_without_descriptor),
         CRIME(segments_without_number),
+        CRIME(segment_writable_twice),
+        CRIME(segment_writable_besides),
+        CRIME(segment_writable_of_another_number),
     };
     const place *where = *state;
     struct witness witness = witness_of(where);
@@ -1075,6 +1112,72 @@ static void test_hostile_lane__loans(void **state)
     leaves(&witness, where);
 }
 
+/* A session that is lent one value of a witness's, as its loan 0; and has a segment, see prepare_segment(). */
+static raw_lane borrower_of(struct witness *witness, const place *where, ipc_queue *queue)
+{
+    raw_lane raw = raw_lane_open(where);
+    prepare_segment(&raw);
+    raw_lane_flow(&raw, 1, 0, 1);
+    ipc_msg *large = pattern(5000, 1);
+    CHECK_OK(ipc_queue_put(queue, large, DEADLINE_MS));
+    ipc_msg_free(large);
+    ipc__shm_slot *slot = raw_lane_await(&raw, 1, 1);
+    raw.memory[IPC__SHM_LOANS] = IPC__SHM_LOAN_OUT;
+    slot->segment = 0;
+    atomic_store(&slot->state, ipc__shm_word(1, IPC__SHM_LENT));
+    is_well(witness, where);
+    return raw;
+}
+
+static void give_back(const raw_lane *raw)
+{
+    raw->memory[IPC__SHM_LOANS] = IPC__SHM_LOAN_BACK;
+    atomic_fetch_add(&raw_header(raw)->loans_back, 1);
+    raw_lane_wake(raw);
+}
+
+/*
+ * Two records with so many values that the hub works on them before it looks at the next one. The goodbye is in the second, the
+ * session stays for what it is lent, and its ring with it: nobody is there for what is behind.
+ */
+static void say_goodbye_and_more(raw_lane *raw)
+{
+    ipc__shm_where places[2 * IPC__SHM_PLACES_MAX];
+    for (uint32_t page = 0; page < 2 * IPC__SHM_PLACES_MAX; page++) {
+        places[page] = (ipc__shm_where){.offset = page * IPC__SHM_PAGE, .length = IPC__SHM_PAGE};
+    }
+    raw_bytes goodbye = {.length = 0};
+    raw_bytes behind = {.length = 0};
+    write_puts(raw, places, IPC__SHM_PLACES_MAX, NULL);
+    raw_pack(&goodbye, "[i,i,U]", 7, 0, raw->seq + IPC__SHM_PLACES_MAX + 1);
+    write_puts(raw, places + IPC__SHM_PLACES_MAX, IPC__SHM_PLACES_MAX, &goodbye);
+    raw->seq++;
+    raw_pack(&behind, "[i,i,U,B]", 16, 1, ++raw->seq, "\x01", (size_t)1);
+    raw_lane_say(raw, &behind); /* all of it is published by that */
+}
+
+static void test_hostile_lane__a_goodbye_and_more_behind_it(void **state)
+{
+    const place *where = *state;
+    struct witness witness = witness_of(where);
+    for (int round = 0; round < 10; round++) {
+        ipc_queue *queue = queue_named(witness.user.conn, "mine", false, 0); /* which wants nothing yet */
+        raw_lane raw = borrower_of(&witness, where, queue);
+        say_goodbye_and_more(&raw);
+        for (int i = 0; i < 2 * IPC__SHM_PLACES_MAX; i++) {
+            ipc_msg_free(take(queue));
+        }
+        EVENTUALLY(stat_of(witness.user.conn, "sessions") == 1);
+        CHECK_INT(size_of(queue), 0);
+        is_well(&witness, where);
+        give_back(&raw);
+        CHECK(raw_dropped(raw.control, DEADLINE_MS));
+        raw_lane_close(&raw);
+        ipc_queue_free(queue);
+    }
+    leaves(&witness, where);
+}
+
 /* ---- down ---- */
 
 static void tail_beyond_the_head(raw_lane *self)
@@ -1388,6 +1491,7 @@ int main(int argc, char **argv)
         ON_LANE(test_hostile_lane__state_words, named),
         ON_LANE(test_hostile_lane__state_words_are_seen, named),
         ON_LANE(test_hostile_lane__loans, named),
+        ON_LANE(test_hostile_lane__a_goodbye_and_more_behind_it, named),
         ON_LANE(test_hostile_lane__a_tail_beyond_the_head, named),
         ON_LANE(test_hostile_lane__answers_that_nobody_reads, named),
         ON_LANE(test_hostile_lane__armed_words_and_eventfds, named),
