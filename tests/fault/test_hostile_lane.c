@@ -1178,6 +1178,83 @@ static void test_hostile_lane__a_goodbye_and_more_behind_it(void **state)
     leaves(&witness, where);
 }
 
+/* An operation without more, said as an honest client does: the hub is woken where it has armed itself. */
+static void say_quietly(raw_lane *raw, int op)
+{
+    raw_bytes ops = {.length = 0};
+    raw_pack(&ops, "[i,i,U]", op, 0, ++raw->seq);
+    raw_lane_piece(raw, (ipc__shm_piece){.length = (uint32_t)ops.length}, ops.data, ops.length);
+    atomic_store(&raw_header(raw)->up_head, raw->written);
+    if (atomic_exchange(&raw_header(raw)->hub_armed, 0)) {
+        raw_lane_wake(raw);
+    }
+}
+
+struct chatter {
+    user user;
+    atomic_bool stop;
+};
+
+/* Keeps the hub awake. */
+static ipc_err chat(void *arg)
+{
+    struct chatter *self = arg;
+    while (!atomic_load(&self->stop)) {
+        put_numbers(self->user.queue, 1, 1);
+        expect_numbers(self->user.queue, 1, 1);
+    }
+    return IPC_OK;
+}
+
+/*
+ * As one that is slow between taking and saying LENT, and then closes at once. A hub that is woken by it would look at what is lent
+ * first; one that is awake finds the goodbye by itself.
+ */
+static void lend_and_leave(raw_lane *raw, ipc__shm_slot *slot)
+{
+    say_quietly(raw, 8);
+    for (int64_t end = now_ms() + DEADLINE_MS; atomic_load(&raw_header(raw)->up_tail) < raw->written;) {
+        CHECK(now_ms() < end);
+    }
+    raw->memory[IPC__SHM_LOANS] = IPC__SHM_LOAN_OUT;
+    slot->segment = 0;
+    atomic_store(&slot->state, ipc__shm_word(1, IPC__SHM_LENT));
+    say_quietly(raw, 7);
+    CHECK_INT(raw_lane_answer(raw, raw->seq), 0);
+}
+
+/* The queue was deleted before the hub knew of the loan: nothing but the session remembers it. */
+static void test_hostile_lane__a_loan_of_a_queue_that_is_gone(void **state)
+{
+    const place *where = *state;
+    struct witness witness = witness_of(where);
+    struct chatter chatter = {.user = user_of(where, "chat", false, 0)};
+    call chatting;
+    call_start(&chatting, chat, &chatter);
+    for (unsigned round = 0; round < 50; round++) {
+        raw_lane raw = raw_lane_open(where);
+        raw_lane_queue(&raw, 1, "mine", 0);
+        raw_lane_flow(&raw, 1, 0, 1);
+        ipc_queue *queue = queue_named(witness.user.conn, "mine", false, 0);
+        ipc_msg *large = pattern(5000, round);
+        CHECK_OK(ipc_queue_put(queue, large, DEADLINE_MS));
+        ipc_msg_free(large);
+        ipc__shm_slot *slot = raw_lane_await(&raw, 1, 1);
+        atomic_store(&slot->state, ipc__shm_word(1, IPC__SHM_TAKEN));
+        CHECK_OK(ipc_unlink(witness.user.conn, "mine"));
+        ipc_queue_free(queue);
+        lend_and_leave(&raw, slot);
+        CHECK(!raw_dropped(raw.control, 5));
+        give_back(&raw);
+        CHECK(raw_dropped(raw.control, DEADLINE_MS));
+        raw_lane_close(&raw);
+    }
+    atomic_store(&chatter.stop, true);
+    CHECK_OK(call_result(&chatting, DEADLINE_MS));
+    user_leave(&chatter.user);
+    leaves(&witness, where);
+}
+
 /* ---- down ---- */
 
 static void tail_beyond_the_head(raw_lane *self)
@@ -1492,6 +1569,7 @@ int main(int argc, char **argv)
         ON_LANE(test_hostile_lane__state_words_are_seen, named),
         ON_LANE(test_hostile_lane__loans, named),
         ON_LANE(test_hostile_lane__a_goodbye_and_more_behind_it, named),
+        ON_LANE(test_hostile_lane__a_loan_of_a_queue_that_is_gone, named),
         ON_LANE(test_hostile_lane__a_tail_beyond_the_head, named),
         ON_LANE(test_hostile_lane__answers_that_nobody_reads, named),
         ON_LANE(test_hostile_lane__armed_words_and_eventfds, named),
