@@ -6,7 +6,9 @@
 #include "support/items.h"
 #include "support/os.h"
 
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -191,6 +193,97 @@ static void test_close__loses_no_put(void **state)
     user_leave(&watcher);
 }
 
+struct putter {
+    ipc_queue *queue;
+    atomic_bool begun;
+    int64_t put; /* so many times it was told that it had */
+};
+
+static ipc_err put_until_it_fails(void *arg)
+{
+    struct putter *self = arg;
+    for (;;) {
+        ipc_err err = put_number(self->queue, self->put + 1, IPC_FOREVER);
+        if (err) {
+            return err;
+        }
+        self->put++;
+        atomic_store(&self->begun, true);
+    }
+}
+
+static void test_close__a_put_meanwhile_counts_or_is_refused(void **state)
+{
+    user watcher = user_of(*state, "jobs", false, 0);
+    for (int round = 0; round < 200; round++) {
+        user me = user_of(*state, "jobs", false, 0);
+        struct putter putter = {.queue = me.queue};
+        call putting;
+        call_start(&putting, put_until_it_fails, &putter);
+        while (!atomic_load(&putter.begun)) {
+            sched_yield();
+        }
+        ipc_conn_close(me.conn);
+        CHECK_ERR(call_result(&putting, DEADLINE_MS), IPC_ECLOSED);
+        CHECK_INT(size_of(watcher.queue), putter.put);
+        expect_numbers(watcher.queue, 1, putter.put);
+        user_leave(&me);
+    }
+    user_leave(&watcher);
+}
+
+/* The goodbye is said, and the hub has not heard it. */
+static void test_close__a_put_behind_the_goodbye_is_refused(void **state)
+{
+    user watcher = user_of(*state, "jobs", false, 0);
+    user me = user_of(*state, "jobs", false, 0);
+    put_numbers(me.queue, 1, 1);
+    expect_numbers(watcher.queue, 1, 1);
+    pid_t hub = place_hub_pid(*state);
+    CHECK_INT(kill(hub, SIGSTOP), 0);
+    call closing;
+    call_start_and_block(&closing, close_it, me.conn);
+    CHECK_ERR(put_number(me.queue, 2, 0), IPC_ECLOSED);
+    CHECK_INT(kill(hub, SIGCONT), 0);
+    CHECK_OK(call_result(&closing, DEADLINE_MS));
+    CHECK_INT(size_of(watcher.queue), 0);
+    user_leave(&me);
+    user_leave(&watcher);
+}
+
+/* Blocks, of which few are on the way at a time: the hub has to work through them before the closing's patience is over. */
+static ipc_err put_blocks_until_it_fails(void *arg)
+{
+    struct putter *self = arg;
+    ipc_msg *block = pattern(100, 1);
+    ipc_err err;
+    while ((err = ipc_queue_put(self->queue, block, IPC_FOREVER)) == IPC_OK) {
+        self->put++;
+    }
+    ipc_msg_free(block);
+    return err;
+}
+
+/* The same, and the put waits for room on the way to the hub. */
+static void test_close__a_put_that_waits_for_the_hub(void **state)
+{
+    user watcher = user_of(*state, "jobs", false, 0);
+    user me = user_of(*state, "jobs", false, 0);
+    pid_t hub = place_hub_pid(*state);
+    CHECK_INT(kill(hub, SIGSTOP), 0);
+    struct putter putter = {.queue = me.queue};
+    call putting;
+    call_start_and_block(&putting, put_blocks_until_it_fails, &putter);
+    call closing;
+    call_start_and_block(&closing, close_it, me.conn);
+    CHECK_INT(kill(hub, SIGCONT), 0);
+    CHECK_OK(call_result(&closing, DEADLINE_MS));
+    CHECK_ERR(call_result(&putting, DEADLINE_MS), IPC_ECLOSED);
+    CHECK_INT(size_of(watcher.queue), putter.put);
+    user_leave(&me);
+    user_leave(&watcher);
+}
+
 /* ADDRESS: puts, and returns from main, or calls exit() deep inside, without closing anything. */
 static int leaver_role(char **args)
 {
@@ -214,6 +307,44 @@ static void test_close__a_program_that_just_ends_has_ended_cleanly(void **state)
     CHECK_INT(ipc_msg_attempt(item), 1);
     ipc_msg_free(item);
     user_leave(&watcher);
+}
+
+/* ---- what was lent stays ---- */
+
+enum { LENT = 1024 * 1024, SEGMENT = 64 * 1024 * 1024 };
+
+/* Its producer goes on, through more than all of its memory. */
+static void go_around(ipc_queue *queue)
+{
+    ipc_msg *other = pattern(LENT, 100);
+    for (unsigned i = 0; i < 3 * SEGMENT / LENT / 2; i++) {
+        CHECK_OK(ipc_queue_put(queue, other, DEADLINE_MS));
+        ipc_msg_free(take(queue));
+    }
+    ipc_msg_free(other);
+}
+
+/* The hub has not looked at the loan yet: neither the queue nor the session is there any more when it does. */
+static void test_close__a_loan_outlives_queue_and_connection(void **state)
+{
+    user producer = user_of(*state, "others", false, 0);
+    for (unsigned round = 0; round < 3; round++) {
+        ipc_queue *queue = queue_named(producer.conn, "jobs", false, 0);
+        user reader = user_of(*state, "jobs", false, 0);
+        ipc_msg *value = pattern(LENT, round);
+        CHECK_OK(ipc_queue_put(queue, value, DEADLINE_MS));
+        ipc_msg *item;
+        CHECK_OK(ipc_queue_get_borrowed(reader.queue, DEADLINE_MS, &item));
+        CHECK_OK(ipc_unlink(producer.conn, "jobs"));
+        ipc_conn_close(reader.conn);
+        go_around(producer.queue);
+        CHECK(is_pattern(item, LENT, round));
+        ipc_msg_free(item);
+        ipc_msg_free(value);
+        ipc_queue_free(queue);
+        user_leave(&reader);
+    }
+    user_leave(&producer);
 }
 
 /* ---- what is left ---- */
@@ -312,6 +443,10 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_close__by_many_threads_at_once),
         ON_EVERY_LANE(test_close__a_handle_keeps_its_connection),
         ON_EVERY_LANE(test_close__loses_no_put),
+        ON_EVERY_LANE(test_close__a_put_meanwhile_counts_or_is_refused),
+        ON_LANE(test_close__a_put_behind_the_goodbye_is_refused, named),
+        ON_LANE(test_close__a_put_that_waits_for_the_hub, named),
+        ON_EVERY_LANE(test_close__a_loan_outlives_queue_and_connection),
         BETWEEN_PROCESSES(test_close__a_program_that_just_ends_has_ended_cleanly),
         ON_EVERY_LANE(test_close__leaves_no_descriptor_and_no_thread),
         cmocka_unit_test(test_close__a_connection_that_failed_leaves_nothing),

@@ -216,6 +216,24 @@ static void test_lane__both_meet_in_a_queue(void **state)
     user_leave(&two);
 }
 
+/* It has memory of its own, which is as large as memory that is written again and again: the hub tells them apart. */
+static void test_lane__a_value_of_the_size_of_a_segment(void **state)
+{
+    enum { SEGMENT = 64 * 1024 * 1024, HEAD = 5 };
+    user me = user_on("shm", *state, "jobs", false);
+    ipc_msg *huge = pattern(SEGMENT - HEAD, 1);
+    size_t length;
+    ipc_msg_bytes(huge, &length);
+    CHECK_INT(length, SEGMENT);
+    CHECK_OK(ipc_queue_put(me.queue, huge, DEADLINE_MS));
+    ipc_msg_free(huge);
+    ipc_msg *item = take(me.queue);
+    CHECK(is_pattern(item, SEGMENT - HEAD, 1));
+    ipc_msg_free(item);
+    expect_to_work(me.queue);
+    user_leave(&me);
+}
+
 static void test_lane__a_name_that_is_none(void **state)
 {
     const place *where = *state;
@@ -499,6 +517,60 @@ static void test_lane__forks_while_another_thread_puts(void **state)
     family_leave(&my);
 }
 
+/* What processes that share nothing with a hub yet tell each other. */
+struct signs {
+    const place *where;
+    atomic_bool go;
+    atomic_int child;
+};
+
+static int child_stays(void *arg)
+{
+    (void)arg;
+    while (pause() != 0) { /* until it is killed */
+    }
+    return 0;
+}
+
+/* Is lent a value beyond the end of its connection, and has a child. */
+static int parent_borrows(void *arg)
+{
+    struct signs *signs = arg;
+    EVENTUALLY(atomic_load(&signs->go));
+    user me = user_of(signs->where, "jobs", false, 0);
+    ipc_msg *item;
+    CHECK_OK(ipc_queue_get_borrowed(me.queue, DEADLINE_MS, &item));
+    ipc_conn_close(me.conn);
+    atomic_store(&signs->child, fork_child(child_stays, NULL));
+    return child_stays(NULL);
+}
+
+/* The hub keeps a session's memory until all that it was lent is given back, or nobody is there who could. */
+static void test_lane__a_child_is_lent_nothing(void **state)
+{
+    const place *where = *state;
+    struct signs *signs = shared_memory(sizeof *signs);
+    signs->where = where;
+    choose("shm");
+    pid_t parent = fork_child(parent_borrows, signs);
+    user me = user_of(where, "jobs", false, 0);
+    ipc_msg *large = pattern(10 * LARGE, 1); /* a smaller one would be copied */
+    CHECK_OK(ipc_queue_put(me.queue, large, DEADLINE_MS));
+    ipc_msg_free(large);
+    CHECK_INT(size_of(me.queue), 1); /* now the hub has all that it needs for that */
+    pid_t hub = place_hub_pid(where);
+    unsigned sessions = mappings_of(hub, session_memory);
+    unsigned fds = fds_of(hub);
+    atomic_store(&signs->go, true);
+    EVENTUALLY(atomic_load(&signs->child));
+    CHECK_INT(mappings_of(hub, session_memory), sessions + 1);
+    kill(parent, SIGKILL);
+    CHECK_INT(child_status(parent), 128 + SIGKILL);
+    EVENTUALLY_WITHIN(PROMPT_MS, mappings_of(hub, session_memory) == sessions && fds_of(hub) == fds);
+    CHECK_INT(kill(atomic_load(&signs->child), SIGKILL), 0); /* it was there all the time */
+    user_leave(&me);
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE,
@@ -515,6 +587,7 @@ int main(int argc, char **argv)
         ON_LANE(test_lane__is_shown_to_those_who_look, named),
         ON_LANE(test_lane__sessions_are_counted, named),
         ON_LANE(test_lane__both_meet_in_a_queue, named),
+        ON_LANE(test_lane__a_value_of_the_size_of_a_segment, named),
         ON_LANE(test_lane__a_name_that_is_none, named),
         ON_LANE(test_lane__shm_does_not_leave_its_host, tcp),
         ON_LANE(test_lane__a_hub_without_memory_files, named),
@@ -526,6 +599,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest busy[] = {
         ON_LANE(test_lane__parent_and_child_have_one_each, named),
         ON_LANE(test_lane__forks_while_another_thread_puts, named),
+        ON_LANE(test_lane__a_child_is_lent_nothing, named),
     };
     int failed = cmocka_run_group_tests(quiet, NULL, NULL);
     return FORKS_WORK ? failed + cmocka_run_group_tests(busy, NULL, NULL) : failed;

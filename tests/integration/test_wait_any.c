@@ -6,6 +6,7 @@
 #include "support/items.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,6 +45,49 @@ static void test_fd__tells_of_items_until_they_are_taken(void **state)
         expect_numbers(consumer.queue, number, number);
         EVENTUALLY(!readable(fd, 0));
     }
+    user_leave(&producer);
+    user_leave(&consumer);
+}
+
+struct feeder {
+    ipc_queue *queue;
+    int64_t last;
+    atomic_int_least64_t wanted;
+};
+
+/* One item after the other, each when it is wanted. */
+static ipc_err feed(void *arg)
+{
+    struct feeder *self = arg;
+    for (int64_t number = 1; number <= self->last; number++) {
+        while (atomic_load(&self->wanted) < number) {
+            sched_yield();
+        }
+        ipc_err err = put_number(self->queue, number, IPC_FOREVER);
+        if (err) {
+            return err;
+        }
+    }
+    return IPC_OK;
+}
+
+/* Who takes at once is often faster than the hub, which then says of what is gone that it is there. */
+static void test_fd__is_not_readable_where_nothing_was_found(void **state)
+{
+    user producer = user_of(*state, "q", false, 0);
+    user consumer = user_of(*state, "q", false, 0);
+    int fd = fd_of(consumer.queue);
+    struct feeder feeder = {.queue = producer.queue, .last = 2000};
+    call feeding;
+    call_start(&feeding, feed, &feeder);
+    for (int64_t number = 1; number <= feeder.last; number++) {
+        int64_t none;
+        atomic_store(&feeder.wanted, number);
+        expect_numbers(consumer.queue, number, number);
+        CHECK_ERR(get_number(consumer.queue, 0, &none), IPC_EEMPTY);
+        CHECK(!readable(fd, 0));
+    }
+    CHECK_OK(call_result(&feeding, DEADLINE_MS));
     user_leave(&producer);
     user_leave(&consumer);
 }
@@ -236,6 +280,7 @@ int main(int argc, char **argv)
     worker_begin(argc, argv, roles, 1);
     const struct CMUnitTest tests[] = {
         ON_EVERY_LANE(test_fd__tells_of_items_until_they_are_taken),
+        ON_EVERY_LANE(test_fd__is_not_readable_where_nothing_was_found),
         ON_EVERY_LANE(test_fd__who_only_waits_keeps_nothing_from_others),
         ON_LANE(test_fd__what_lies_longer_than_its_validity_still_shows, named),
         ON_EVERY_LANE(test_fd__tells_of_ends),

@@ -153,6 +153,7 @@ static int serve_run(int argc, char **argv)
     }
     umask(077);
     ipc__process_keep_memory();
+    ipc__process_outlive_limits();
     ipc_set_log(log_line, &serve);
     ipc_err err = ipc_hub_run(serve.address, &serve.options, stop_fd(), ready, NULL);
     int result = err ? cli_fail(err, "cannot serve \"%s\"", serve.address) : STATUS_OK;

@@ -42,7 +42,7 @@ typedef struct ipc_conn_options {
  *         IPC_EPERM the run directory or the hub is another user's, or the TCP address is not loopback;
  *         IPC_ELANE the lane that was asked for cannot be had; IPC_EINVAL the lane is none, or it is
  *         left to $LIBIPC_LANE and that is none;
- *         IPC_EPROTO the hub speaks another version; IPC_ELIMIT the hub takes no more sessions; IPC_ENOMEM; IPC_ESYS.
+ *         IPC_EPROTO the hub speaks another version; IPC_ESESSIONS the hub takes no more sessions; IPC_ENOMEM; IPC_ESYS.
  * Thread safety: any thread. Blocking: up to connect_timeout_ms.
  */
 IPC_EXPORT ipc_err ipc_connect(ipc_conn **conn, const char *address, const ipc_conn_options *options);

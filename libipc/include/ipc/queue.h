@@ -117,9 +117,9 @@ IPC_EXPORT ipc_err ipc_queue_get(ipc_queue *queue, int64_t timeout_ms, ipc_msg *
  * more than 1024 of them at a time, it is as ipc_queue_get().
  *
  * Its producer could still change the bytes that ipc_msg_bytes() shows; what looks at the message as a value (ipc_unpack(),
- * ipc_cursor_open()) copies them first; ipc_cursor_init() walks the bytes where they are. They stay until ipc_msg_free(), or until
- * the connection is closed, after which they may change; in a forked child they may change at any time. What is not given back
- * keeps its producer from using that part of its memory again.
+ * ipc_cursor_open()) copies them first; ipc_cursor_init() walks the bytes where they are. They stay until ipc_msg_free(),
+ * also when the handle and the connection are closed, or the producer or the hub dies; in a forked child they may change at any time.
+ * What is not given back keeps its producer from using that part of its memory again, and is not counted by the hub's max_memory.
  *
  * @return As ipc_queue_get().
  * Thread safety: any thread. Blocking: up to timeout_ms.

@@ -188,7 +188,7 @@ static void say_bye(ipc_conn *conn)
     }
     ipc__buf_free(&pending.reply);
     conn->parted = pending.done && !pending.err;
-    if (!conn->parted) {
+    if (!conn->parted && conn->state == IPC__CONN_LIVE) { /* one that has hung up has heard it */
         ipc__log(IPC_LOG_WARN, "the hub at %s did not answer the goodbye", conn->address.text);
     }
 }

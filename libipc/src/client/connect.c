@@ -5,6 +5,7 @@
  */
 #include "client/handle.h"
 #include "hub/hub.h"
+#include "lane/shm_arena.h"
 #include "lane/shm_layout.h"
 #include "util/error.h"
 
@@ -185,11 +186,27 @@ static ipc_err read_memory(int control, int fds[2])
                 : ipc__fail(IPC_EPROTO, "the hub does not answer as this protocol says");
 }
 
+/* Shared memory can't be had: where it need not be, the session does without, and says so. */
+static ipc_err do_without(const ipc_conn *conn, ipc_err err)
+{
+    if (err != IPC_ELANE || conn->lane != IPC_LANE_AUTO) {
+        return err;
+    }
+    ipc__log(IPC_LOG_WARN, "the session with the hub at %s uses ZeroMQ: %s", conn->address.text, ipc_last_error());
+    return IPC_OK;
+}
+
 /* Ask for memory, if the lane may be had that way. Without the lock. IPC_OK also where the session does without. */
 static ipc_err ask_memory(ipc_conn *conn, int control, uint64_t deadline)
 {
     if (conn->lane == IPC_LANE_ZMQ) {
         return IPC_OK;
+    }
+    if (!ipc__shm_may_be(IPC__SHM_SIZE)) {
+        return do_without(conn, ipc__fail(IPC_ELANE,
+                                          "this process may not make files of %d MiB (ulimit -f), and so not "
+                                          "share memory",
+                                          IPC__SHM_SIZE / 1024 / 1024));
     }
     if (!send_number(control, IPC__LANE, IPC__SHM_VERSION, false)) {
         return no_hub(conn);
@@ -204,11 +221,7 @@ static ipc_err ask_memory(ipc_conn *conn, int control, uint64_t deadline)
     conn->memory[0] = fds[0];
     conn->memory[1] = fds[1];
     ipc__conns_unlock();
-    if (err == IPC_ELANE && conn->lane == IPC_LANE_AUTO) {
-        ipc__log(IPC_LOG_WARN, "the session with the hub at %s uses ZeroMQ: %s", conn->address.text, ipc_last_error());
-        err = IPC_OK;
-    }
-    return err;
+    return do_without(conn, err);
 }
 
 /* Map the memory, and tell the hub. The lock is held. IPC_ELANE; IPC_OK also where the session does without. */
@@ -220,11 +233,7 @@ static ipc_err use_memory(ipc_conn *conn)
     if (!send_number(conn->control, IPC__MAPPED, 0, !err)) {
         return no_hub(conn);
     }
-    if (err && conn->lane == IPC_LANE_AUTO) {
-        ipc__log(IPC_LOG_WARN, "the session with the hub at %s uses ZeroMQ: %s", conn->address.text, ipc_last_error());
-        err = IPC_OK;
-    }
-    return err;
+    return do_without(conn, err);
 }
 
 /* One try. */

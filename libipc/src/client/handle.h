@@ -159,6 +159,21 @@ ipc_err ipc__take_here(ipc__handle *handle, ipc_msg **item);
 /* Several will be taken at once: ask for so many, if there is not one here. */
 void ipc__take_wish(ipc__handle *handle, size_t count);
 
+/* Where deliveries lie in shared memory: what the lane does for that. NULL: they come with envelopes, and lie in the handle. */
+static inline const ipc__claim_ops *ipc__claims_of(const ipc__handle *handle)
+{
+    const ipc_conn *conn = handle->conn;
+    return conn->state == IPC__CONN_LIVE && handle->generation == conn->generation ? conn->link->ops->claims : NULL;
+}
+
+/* Whether there is a delivery here. */
+bool ipc__take_there(const ipc__handle *handle);
+
+/* Tell the hub that something is wanted. */
+void ipc__take_demand(ipc__handle *handle);
+
+/* ---- its descriptor (client/descriptor.c) ---- */
+
 /* A descriptor that is readable while ipc__take() would not wait. IPC_ESYS. */
 ipc_err ipc__take_fd(ipc__handle *handle, int *fd);
 

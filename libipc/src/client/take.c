@@ -5,12 +5,7 @@
 #include "client/handle.h"
 #include "util/error.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     WINDOW_MAX = 16384,
@@ -25,17 +20,9 @@ enum {
     COPY_MAX = 32 * 1024, /* a smaller value is copied out of shared memory, wherever it lies */
 };
 
-/* Where deliveries lie in shared memory: what the lane does for that. NULL: they come with envelopes, and lie in the ring here. */
-static const ipc__claim_ops *claims_of(const ipc__handle *handle)
+bool ipc__take_there(const ipc__handle *handle)
 {
-    const ipc_conn *conn = handle->conn;
-    return conn->state == IPC__CONN_LIVE && handle->generation == conn->generation ? conn->link->ops->claims : NULL;
-}
-
-/* Whether there is a delivery here. */
-static bool is_there(const ipc__handle *handle)
-{
-    const ipc__claim_ops *claims = claims_of(handle);
+    const ipc__claim_ops *claims = ipc__claims_of(handle);
     return handle->in.count || (claims && claims->ready(handle->conn->link, handle->id));
 }
 
@@ -139,7 +126,7 @@ static void send_flow(ipc__handle *handle, uint32_t window, int64_t wait_ms)
     note_told(handle);
     in->reported_at = ipc__now();
     in->demand = wait_ms < 0; /* one that ends by itself is none to rely on */
-    const ipc__claim_ops *claims = claims_of(handle);
+    const ipc__claim_ops *claims = ipc__claims_of(handle);
     in->asked_at = claims ? claims->position(handle->conn->link, handle->id) : 0;
 }
 
@@ -158,12 +145,18 @@ static void report_for(ipc__handle *handle, bool demand, int64_t wait_ms)
 /* Without a thread that would withdraw it, the demand of one that does not wait ends by itself. */
 static void report(ipc__handle *handle, bool demand)
 {
-    report_for(handle, demand, claims_of(handle) && !handle->in.getters ? WANTS_MS : -1);
+    report_for(handle, demand, ipc__claims_of(handle) && !handle->in.getters ? WANTS_MS : -1);
+}
+
+void ipc__take_demand(ipc__handle *handle)
+{
+    report(handle, true);
+    ipc__conn_post(handle->conn);
 }
 
 void ipc__take_report(ipc__handle *handle)
 {
-    if (handle->in.taken != handle->in.reported && !claims_of(handle)) { /* the hub sees it otherwise */
+    if (handle->in.taken != handle->in.reported && !ipc__claims_of(handle)) { /* the hub sees it otherwise */
         report(handle, handle->in.demand);
     }
 }
@@ -263,7 +256,7 @@ void ipc__on_revoke(ipc__handle *handle, uint64_t first, uint64_t last)
 static bool asks(const ipc__handle *handle)
 {
     const ipc__prefetch *in = &handle->in;
-    const ipc__claim_ops *claims = claims_of(handle);
+    const ipc__claim_ops *claims = ipc__claims_of(handle);
     return in->fenced || (in->demand && !(claims && claims->position(handle->conn->link, handle->id) != in->asked_at));
 }
 
@@ -271,7 +264,7 @@ static bool asks(const ipc__handle *handle)
 static bool stirs(void *arg)
 {
     const ipc__handle *handle = arg;
-    return handle->closed || is_there(handle) || handle->end || handle->drained || !asks(handle) ||
+    return handle->closed || ipc__take_there(handle) || handle->end || handle->drained || !asks(handle) ||
            handle->generation != handle->conn->generation;
 }
 
@@ -289,7 +282,7 @@ static void adapt(ipc__prefetch *in, uint64_t waited, uint64_t now)
 static void report_taken(ipc__handle *handle, uint64_t arrived, uint64_t coarse)
 {
     ipc__prefetch *in = &handle->in;
-    const ipc__claim_ops *claims = claims_of(handle);
+    const ipc__claim_ops *claims = ipc__claims_of(handle);
     if (in->taken >= in->due || (claims && claims->tell(handle->conn->link, handle->id, in->taken))) {
         uint64_t now = ipc__now();
         bool known = arrived != UINT64_MAX; /* when what was taken came; else the last report tells how fast it goes */
@@ -458,7 +451,7 @@ static ipc_err claim_now(ipc__handle *handle, const ipc__claim_ops *claims, cons
 static ipc_err take_now(ipc__handle *handle, const struct acceptance *check, ipc_msg **item)
 {
     ipc__prefetch *in = &handle->in;
-    const ipc__claim_ops *claims = claims_of(handle);
+    const ipc__claim_ops *claims = ipc__claims_of(handle);
     if (claims) {
         return claim_now(handle, claims, check, item);
     }
@@ -509,7 +502,7 @@ static void ask(ipc__handle *handle, int64_t wait_ms)
 /* A wait is over in vain: where no thread withdraws the demand, this does. */
 static void withdraw(ipc__handle *handle)
 {
-    if (claims_of(handle) && handle->in.demand && !handle->in.getters && handle->ready_fd < 0) {
+    if (ipc__claims_of(handle) && handle->in.demand && !handle->in.getters && handle->ready_fd < 0) {
         report(handle, false);
         ipc__conn_post(handle->conn);
     }
@@ -523,7 +516,7 @@ static bool poll_is_over(void *arg)
 /* Ask the hub whether there is anything at all. IPC_OK: look again. One thread at a time asks. */
 static ipc_err poll_hub(ipc__handle *handle)
 {
-    ask(handle, claims_of(handle) ? WANTS_MS : -1);
+    ask(handle, ipc__claims_of(handle) ? WANTS_MS : -1);
     ipc__take_report(handle); /* the hub must not take for untaken what is */
     handle->in.polling = true;
     ipc__op_begin(handle->conn, IPC__OP_POLL, handle->id, 0);
@@ -539,7 +532,7 @@ static ipc_err poll_hub(ipc__handle *handle)
 static ipc_err standing(ipc__handle *handle)
 {
     ipc_err err = ipc__handle_gone(handle);
-    if (err || is_there(handle)) {
+    if (err || ipc__take_there(handle)) {
         return err;
     }
     return handle->end ? ipc__fail_plain(handle->end) : handle->drained ? ipc__fail_plain(IPC_ESHUTDOWN) : IPC_OK;
@@ -568,27 +561,27 @@ static ipc_err await(ipc__handle *handle, int64_t timeout_ms)
     ipc__prefetch *in = &handle->in;
     uint64_t deadline = ipc__deadline(ipc__now(), timeout_ms);
     bool asked = false;
-    if (handle->drained && !is_there(handle)) {
+    if (handle->drained && !ipc__take_there(handle)) {
         ask_again(handle, timeout_ms, deadline);
     }
     for (;;) {
         ipc_err err = standing(handle);
-        if (err || is_there(handle)) {
+        if (err || ipc__take_there(handle)) {
             return err;
         }
         if (timeout_ms == 0 && !in->fenced) {
             /* Whatever it says, look again: a delivery may be recalled before it is seen, or taken by another thread. */
             err = in->polling ? ipc__conn_wait(handle->conn, poll_is_over, in, IPC__NEVER) : poll_hub(handle);
-            err = err == IPC_EEMPTY && is_there(handle) ? IPC_OK : err;
+            err = err == IPC_EEMPTY && ipc__take_there(handle) ? IPC_OK : err;
         } else {
-            if (!asked && claims_of(handle) && !asks(handle)) {
+            if (!asked && ipc__claims_of(handle) && !asks(handle)) {
                 asked = true; /* the hub may deliver on what was asked before, and need not be asked again */
                 in->getters++;
                 ipc__conn_spin(handle->conn);
                 in->getters--;
                 continue;
             }
-            if (handle->bound && in->taken != in->reported && !claims_of(handle)) {
+            if (handle->bound && in->taken != in->reported && !ipc__claims_of(handle)) {
                 report(handle, true); /* there may be room only by that */
             }
             ask(handle, -1);
@@ -639,7 +632,7 @@ ipc_err ipc__take_borrowed(ipc__handle *handle, int64_t timeout_ms, ipc_msg **it
 void ipc__take_wish(ipc__handle *handle, size_t count)
 {
     ipc__prefetch *in = &handle->in;
-    if (!is_there(handle) && in->window < count) {
+    if (!ipc__take_there(handle) && in->window < count) {
         in->window = count < WINDOW_MAX ? (uint32_t)count : WINDOW_MAX;
         in->demand = false; /* that is, not for so many */
     }
@@ -658,110 +651,6 @@ ipc_err ipc__take_ready(ipc__handle *handle, int64_t timeout_ms)
 {
     ipc_err err = await(handle, timeout_ms);
     return err == IPC_EEOF ? IPC_OK : err;
-}
-
-/* ---- descriptors ---- */
-
-/* What the hub wrote is read before the truth is looked for: what comes later makes it readable again. */
-static void drain_hub(const ipc__handle *handle)
-{
-    char bytes[64];
-    while (handle->hub_fd >= 0 && recv(handle->hub_fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
-    }
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-void ipc__take_signal(ipc__handle *handle)
-{
-    const ipc_conn *conn = handle->conn;
-    if (handle->ready_fd < 0) {
-        return;
-    }
-    drain_hub(handle);
-    bool ready = is_there(handle) || handle->end || handle->drained || handle->failed || handle->closed ||
-                 conn->state != IPC__CONN_LIVE || handle->generation != conn->generation;
-    eventfd_t count;
-    if (ready && !handle->signalled) {
-        eventfd_write(handle->own_fd, 1);
-    } else if (!ready && handle->signalled) {
-        eventfd_read(handle->own_fd, &count);
-    }
-    handle->signalled = ready;
-}
-
-static bool add_to_set(const ipc__handle *handle, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events};
-    return epoll_ctl(handle->ready_fd, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
-}
-
-/* Ask the hub to make a socket readable when something is there, and not when not: it has both ends of a pair for that. */
-static bool ask_hub_to_write(ipc__handle *handle)
-{
-    const ipc_conn *conn = handle->conn;
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return false;
-    }
-    ipc__buf packet = {0};
-    msgpack_packer packer = ipc__packer(&packet);
-    msgpack_pack_array(&packer, 2);
-    msgpack_pack_int(&packer, IPC__WATCH);
-    msgpack_pack_uint32(&packer, handle->id);
-    bool sent = !packet.failed && ipc__control_send_fds(conn->control, &packet, (int[]){pair[1], pair[0]}, 2);
-    ipc__buf_free(&packet);
-    close(pair[1]);
-    if (handle->hub_fd >= 0) {
-        close(handle->hub_fd);
-    }
-    handle->hub_fd = pair[0];
-    return sent && add_to_set(handle, pair[0], EPOLLIN) && add_to_set(handle, conn->control, EPOLLRDHUP);
-}
-
-void ipc__take_watch(ipc__handle *handle)
-{
-    if (handle->ready_fd < 0) {
-        return;
-    }
-    if (!claims_of(handle)) {
-        ipc__conn_kick(handle->conn); /* the library's thread asks for who waits */
-    } else if (ask_hub_to_write(handle)) {
-        report(handle, true);
-        ipc__conn_post(handle->conn);
-    }
-    ipc__take_signal(handle);
-}
-
-void ipc__take_unwatch(ipc__handle *handle)
-{
-    int *fds[] = {&handle->ready_fd, &handle->own_fd, &handle->hub_fd};
-    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++) {
-        if (*fds[i] >= 0) {
-            close(*fds[i]);
-            *fds[i] = -1;
-        }
-    }
-    handle->signalled = false;
-}
-
-ipc_err ipc__take_fd(ipc__handle *handle, int *fd)
-{
-    ipc_conn *conn = handle->conn;
-    if (handle->ready_fd < 0) {
-        handle->ready_fd = epoll_create1(EPOLL_CLOEXEC);
-        handle->own_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (handle->ready_fd < 0 || handle->own_fd < 0 || !add_to_set(handle, handle->own_fd, EPOLLIN)) {
-            ipc_err err = ipc__fail_errno("cannot make a descriptor to wait on");
-            ipc__take_unwatch(handle);
-            return err;
-        }
-        handle->signalled = false;
-        handle->fd_forks = conn->forks;
-        conn->watchers++;
-        ipc__take_watch(handle);
-    }
-    *fd = handle->ready_fd;
-    return IPC_OK;
 }
 
 /* ---- meanwhile ---- */

@@ -49,8 +49,11 @@ ipc_err ipc__core_session(ipc__core *core, const ipc__lane_ops *lane, void *peer
                           ipc__session **out)
 {
     if (core->session_count >= core->options.max_sessions) {
-        return ipc__fail(IPC_ESESSIONS, "the hub has its %u sessions; close some, or start it with a higher limit",
-                         core->options.max_sessions);
+        return ipc__fail(
+            IPC_ESESSIONS,
+            "the hub has its %u sessions; close some, or start it with a higher limit: of sessions, or of open "
+            "files (ulimit -n), of which each session needs eight",
+            core->options.max_sessions);
     }
     ipc__session *session = calloc(1, sizeof *session);
     if (!session) {

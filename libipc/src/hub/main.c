@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     umask(077);
     open_log();
     ipc__process_keep_memory();
+    ipc__process_outlive_limits();
     fit_sessions(&options);
     ipc_err err = ipc_hub_run(address, &options, stop_signals(), ready, NULL);
     if (err) {

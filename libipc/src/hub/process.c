@@ -5,6 +5,7 @@
 #include "hub/process.h"
 
 #include <malloc.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 /* A control socket and a connection for each session, twice that while they come and go; and for the hub some of its own,
@@ -30,6 +31,11 @@ uint32_t ipc__process_fit_sessions(void)
     uint64_t there = ipc__process_descriptors();
     uint64_t room = there > FDS_OF_HUB ? (there - FDS_OF_HUB) / 2 / FDS_A_SESSION : 0;
     return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
+}
+
+void ipc__process_outlive_limits(void)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a client's memory is a file, too: growing it may fail, and not end the hub */
 }
 
 void ipc__process_keep_memory(void)

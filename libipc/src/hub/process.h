@@ -20,4 +20,7 @@ uint64_t ipc__process_descriptors(void);
  */
 void ipc__process_keep_memory(void);
 
+/* Limits whose signal would end the process are errors instead. */
+void ipc__process_outlive_limits(void);
+
 #endif

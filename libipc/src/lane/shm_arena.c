@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -37,8 +38,19 @@ static int fail_closing(int fd)
     return -1;
 }
 
+bool ipc__shm_may_be(size_t size)
+{
+    struct rlimit limit;
+    bool may = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= size;
+    errno = may ? errno : EFBIG; /* the system would say so by a signal */
+    return may;
+}
+
 int ipc__shm_memory(const char *name, size_t size)
 {
+    if (!ipc__shm_may_be(size)) {
+        return -1;
+    }
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return -1;

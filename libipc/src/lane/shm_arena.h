@@ -36,6 +36,9 @@ static inline uint32_t ipc__shm_pages(size_t length)
 
 /* ---- memory, of any kind ---- */
 
+/* Whether this process may make a memfd of that size; errno. */
+bool ipc__shm_may_be(size_t size);
+
 /* A new memfd of a size, sealed against another one. -1 with errno. */
 int ipc__shm_memory(const char *name, size_t size);
 

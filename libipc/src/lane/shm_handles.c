@@ -56,6 +56,8 @@ static void outlet_free(ipc__shm_peer *peer, uint32_t handle)
         peer->outlets[handle] = NULL;
     }
     ipc__shm_unwatch(peer, handle);
+    peer->watches[handle].said = false;
+    peer->watches[handle].said_to = 0;
 }
 
 void ipc__shm_handle_closed(ipc__shm_peer *peer, uint32_t handle)

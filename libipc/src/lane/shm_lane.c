@@ -44,6 +44,9 @@ static bool stage(ipc__shm_peer *peer, uint32_t handle, const ipc__item *item)
         return false;
     }
     peer->staged_segment = segment->number;
+    if (peer->staged != ipc__item_block(item)) {
+        ipc__shm_store_sent(peer->staged); /* it is this consumer's copy, and for nobody else */
+    }
     return true;
 }
 

@@ -74,7 +74,7 @@ void ipc__shm_wake_by(int socket);
 /* ---- shm_loans.c ---- */
 
 /* A value that a consumer goes on reading where it lies; the reference is taken over. */
-void ipc__shm_lend(void *peer, uint32_t loan, ipc__block *block);
+void ipc__shm_lend(void *self, uint32_t loan, ipc__block *block);
 
 /* What the client has given back ends. */
 void ipc__shm_loans_collect(ipc__shm_peer *peer);

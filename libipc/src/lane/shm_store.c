@@ -201,6 +201,16 @@ ipc__shm_segment *ipc__shm_store_find(const ipc__block *block, uint32_t *offset)
     return segment;
 }
 
+void ipc__shm_store_sent(const ipc__block *block)
+{
+    uint32_t offset;
+    ipc__shm_segment *segment = ipc__shm_store_find(block, &offset);
+    if (segment && segment != segment->store->own && segment->fd >= 0) {
+        close(segment->fd);
+        segment->fd = -1;
+    }
+}
+
 /* ---- the hub's own ---- */
 
 static bool own_open(ipc__shm_store *store)

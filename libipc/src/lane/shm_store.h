@@ -55,6 +55,9 @@ ipc__block *ipc__shm_store_chunk(ipc__shm_segment *segment, uint32_t offset, uin
 /* A value in a segment of the hub's, or NULL. */
 ipc__block *ipc__shm_store_keep(ipc__shm_store *store, ipc__bytes value);
 
+/* A block that was kept for one consumer has been sent to it: a descriptor that is for nobody else is closed. */
+void ipc__shm_store_sent(const ipc__block *block);
+
 /* Where a block lies, if it is a chunk of a segment; or NULL. */
 ipc__shm_segment *ipc__shm_store_find(const ipc__block *block, uint32_t *offset);
 

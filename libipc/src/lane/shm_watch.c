@@ -19,7 +19,8 @@ void ipc__shm_unwatch(ipc__shm_peer *peer, uint32_t handle)
         peer->hub->watch_fds -= 2;
         peer->watch_fds -= 2;
     }
-    *watch = (struct ipc__shm_watch){.fds = {-1, -1}};
+    watch->fds[0] = watch->fds[1] = -1; /* what was said to the handle stays so */
+    watch->stirred = false;
 }
 
 void ipc__shm_wake_by(int socket)
