@@ -59,12 +59,26 @@ static void lock_inspect(const ipc__object *object, msgpack_packer *packer)
     ipc__mutex_inspect(&((const struct lock *)object)->mutex, packer);
 }
 
-#define LOCK_OPS(type)                                                                                                 \
-    {                                                                                                                  \
-        .name = type, .size = sizeof(struct lock), .hold_size = sizeof(ipc__hold), .init = lock_init,                  \
-        .fini = lock_fini, .request = lock_request, .lease_end = lock_lease_end, .unread = lock_unread,                \
-        .inspect = lock_inspect                                                                                        \
-    }
+const ipc__object_ops ipc__lock_ops = {
+    .name = "lock",
+    .size = sizeof(struct lock),
+    .hold_size = sizeof(ipc__hold),
+    .init = lock_init,
+    .fini = lock_fini,
+    .request = lock_request,
+    .lease_end = lock_lease_end,
+    .unread = lock_unread,
+    .inspect = lock_inspect,
+};
 
-const ipc__object_ops ipc__lock_ops = LOCK_OPS("lock");
-const ipc__object_ops ipc__rlock_ops = LOCK_OPS("rlock");
+const ipc__object_ops ipc__rlock_ops = {
+    .name = "rlock",
+    .size = sizeof(struct lock),
+    .hold_size = sizeof(ipc__hold),
+    .init = lock_init,
+    .fini = lock_fini,
+    .request = lock_request,
+    .lease_end = lock_lease_end,
+    .unread = lock_unread,
+    .inspect = lock_inspect,
+};
