@@ -156,7 +156,7 @@ class Lock(_Lock):
 
 
 class RLock(_Lock):
-    """A lock with the methods of threading.RLock: its owner, a thread, may acquire it again, and it alone releases it."""
+    """A lock with the methods of threading.RLock: its owner, a thread, may acquire it again; it alone releases it."""
 
     __slots__ = ()
 
