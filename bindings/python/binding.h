@@ -141,6 +141,12 @@ bool ipc__py_pipe_ready(ipc_pipe *pipe);
 /* The ones of a list that are ready, within so many seconds. */
 PyObject *ipc__py_wait(PyObject *object_list, PyObject *timeout);
 
+/* ---- conditions (sync.c) ---- */
+
+/* ipc_condition_wait(), after which the lock is held again also when it was interrupted: *depth* times. */
+ipc_err ipc_condition_wait_again(ipc_condition *condition, int64_t timeout_ms, uint32_t depth, bool *notified,
+                                 ipc_grant *grant);
+
 /* ---- what only the generated wrapper can do (libipc.i) ---- */
 
 /* The C object behind one of SWIG's; NULL with ValueError when it was never opened. */
@@ -153,5 +159,12 @@ bool ipc__py_conn(PyObject *object, ipc_conn **conn);
 PyObject *ipc__py_own_queue(PyObject *cls, ipc_queue *queue);
 PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe);
 PyObject *ipc__py_own_msg(ipc_msg *msg);
+
+/* The same, for what the packed ticket is for. */
+PyObject *ipc__py_attach_lock(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_semaphore(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_event(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_condition(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_barrier(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 
 #endif

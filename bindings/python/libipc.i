@@ -39,12 +39,31 @@
 
 /* ---- results ---- */
 
+/* An interrupted call may succeed in the same moment: the handler's exception is raised nevertheless. */
 %typemap(out) ipc_err {
-    if ($1 != IPC_OK) {
+    if ($1 != IPC_OK || PyErr_Occurred()) {
         ipc__py_raise($1);
         SWIG_fail;
     }
     $result = SWIG_Py_Void();
+}
+
+/* Whether it came in time. */
+%typemap(out) ipc_err ipc_lock::acquire {
+    if ($1 != IPC_OK && ($1 != IPC_ETIMEOUT || PyErr_Occurred())) {
+        ipc__py_raise($1);
+        SWIG_fail;
+    }
+    $result = PyBool_FromLong($1 == IPC_OK);
+}
+%typemap(out) ipc_err ipc_condition::acquire = ipc_err ipc_lock::acquire;
+%typemap(out) ipc_err ipc_semaphore::acquire = ipc_err ipc_lock::acquire;
+%typemap(out) ipc_err ipc_event::wait {
+    if (PyErr_Occurred() || ($1 != IPC_OK && $1 != IPC_ETIMEOUT)) {
+        ipc__py_raise($1);
+        SWIG_fail;
+    }
+    $result = PyBool_FromLong($1 == IPC_OK);
 }
 
 %typemap(in, numinputs=0) ipc_err *failed (ipc_err err = IPC_OK) "$1 = &err;"
@@ -60,6 +79,25 @@
 %typemap(argout) int *descriptor "Py_XSETREF($result, PyLong_FromLong(*$1));"
 %typemap(in, numinputs=0) uint64_t *count (uint64_t temp = 0) "$1 = &temp;"
 %typemap(argout) uint64_t *count "Py_XSETREF($result, PyLong_FromUnsignedLongLong(*$1));"
+
+/* Several results make a tuple, in their order. */
+%typemap(in, numinputs=0) ipc_grant *grant (ipc_grant temp = {0}) "$1 = &temp;"
+%typemap(argout) ipc_grant *grant {
+    $result = Py_BuildValue("(NKN)", $result, (unsigned long long)$1->fence, PyBool_FromLong($1->abandoned));
+}
+%typemap(in, numinputs=0) bool *locked (bool temp = false) "$1 = &temp;"
+%typemap(argout) bool *locked "Py_XSETREF($result, PyBool_FromLong(*$1));"
+%typemap(in, numinputs=0) bool *mine (bool temp = false) "$1 = &temp;"
+%typemap(argout) bool *mine "$result = Py_BuildValue(\"(NN)\", $result, PyBool_FromLong(*$1));"
+%typemap(in, numinputs=0) uint64_t *index (uint64_t temp = 0) "$1 = &temp;"
+%typemap(argout) uint64_t *index "Py_XSETREF($result, PyLong_FromUnsignedLongLong(*$1));"
+%typemap(in, numinputs=0) bool *act = bool *mine;
+%typemap(argout) bool *act = bool *mine;
+%typemap(in, numinputs=0) ipc_barrier_info *info (ipc_barrier_info temp = {0}) "$1 = &temp;"
+%typemap(argout) ipc_barrier_info *info {
+    Py_XSETREF($result, Py_BuildValue("(KKN)", (unsigned long long)$1->parties, (unsigned long long)$1->waiting,
+                                      PyBool_FromLong($1->broken)));
+}
 
 /* ---- arguments ---- */
 
@@ -95,6 +133,10 @@ IPC_NUMBER(uint64_t, max_memory, UINT64_MAX)
 IPC_NUMBER(uint32_t, max_message, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_name, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_waiting, UINT32_MAX)
+IPC_NUMBER(uint32_t, value, UINT32_MAX)
+IPC_NUMBER(uint32_t, count, UINT32_MAX)
+IPC_NUMBER(uint32_t, parties, UINT32_MAX)
+IPC_NUMBER(uint32_t, depth, UINT32_MAX)
 
 %typemap(in) ipc_conn *conn {
     if (!ipc__py_conn($input, &$1)) {
@@ -116,7 +158,35 @@ IPC_ENDS(ipc_conn::fail)
 IPC_ENDS(ipc_fail_all)
 IPC_ENDS(ipc_queue::close)
 IPC_ENDS(ipc_pipe::close)
+IPC_ENDS(ipc_lock::close)
+IPC_ENDS(ipc_semaphore::close)
+IPC_ENDS(ipc_event::close)
+IPC_ENDS(ipc_condition::close)
+IPC_ENDS(ipc_barrier::close)
 IPC_ENDS(ipc_hub::stop)
+
+/* What was acquired in the moment in which a signal handler raised is given back: nobody would know of it. */
+%define IPC_UNDONE(Function, Undo...)
+%exception Function %{
+    {
+        IPC_ENTER
+        $action
+        if (result == IPC_OK && PyErr_Occurred()) {
+            PyObject *type, *error, *traceback;
+            PyErr_Fetch(&type, &error, &traceback);
+            Undo;
+            PyErr_Restore(type, error, traceback);
+            result = IPC_EINTR;
+        }
+        IPC_LEAVE
+    }
+%}
+%enddef
+
+IPC_UNDONE(ipc_lock::acquire, ipc_lock_release(arg1))
+IPC_UNDONE(ipc_condition::acquire, ipc_condition_release(arg1))
+IPC_UNDONE(ipc_semaphore::acquire, ipc_semaphore_release(arg1, 1))
+IPC_UNDONE(ipc_barrier::wait, (void)(*arg5 && ipc_barrier_pass(arg1, false)))
 
 /* SWIG's own conversion of self takes an object that was never initialised for granted, and crashes on it. */
 %define IPC_SELF(Type)
@@ -154,6 +224,11 @@ IPC_SELF(ipc_msg)
 IPC_SELF(ipc_conn)
 IPC_SELF(ipc_queue)
 IPC_SELF(ipc_pipe)
+IPC_SELF(ipc_lock)
+IPC_SELF(ipc_semaphore)
+IPC_SELF(ipc_event)
+IPC_SELF(ipc_condition)
+IPC_SELF(ipc_barrier)
 IPC_SELF(ipc_hub)
 
 /* ---- module functions ---- */
@@ -173,6 +248,16 @@ PyObject *ipc__py_pack_bytes(PyObject *value);
 %rename(unpack) ipc__py_unpack_bytes;
 PyObject *ipc__py_unpack_bytes(PyObject *packed);
 
+%define IPC_ATTACH(Kind)
+%rename(attach_##Kind) ipc__py_attach_##Kind;
+PyObject *ipc__py_attach_##Kind(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+%enddef
+IPC_ATTACH(lock)
+IPC_ATTACH(semaphore)
+IPC_ATTACH(event)
+IPC_ATTACH(condition)
+IPC_ATTACH(barrier)
+
 /* ---- the classes ---- */
 
 /* calls.c, batch.c, bytes.c, loan.c and make.c have these. */
@@ -188,13 +273,33 @@ PyObject *ipc__py_unpack_bytes(PyObject *packed);
 %ignore ipc_pipe::from_ticket;
 %ignore ipc_pipe::both;
 
+/* Below. */
+%ignore ipc_lock::from_ticket;
+%ignore ipc_semaphore::from_ticket;
+%ignore ipc_event::from_ticket;
+%ignore ipc_condition::from_ticket;
+%ignore ipc_barrier::from_ticket;
+%ignore ipc_condition::wait;
+
+%rename(_wait) ipc_condition::wait_again;
+%rename(_peek) ipc_lock::peek;
+%rename(_value) ipc_semaphore::value;
+%rename(_pass) ipc_barrier::pass;
+%rename(_look) ipc_barrier::stat;
+
 /* Only JoinableQueue has these two under their own names; libipc.Item calls the next two. */
 %rename(_task_done) ipc_queue::task_done;
 %rename(_join) ipc_queue::join;
 %rename(_done) ipc_queue::done;
 %rename(_release) ipc_queue::release;
 
+%constant int OPEN_AS_IS = IPC_OPEN_AS_IS;
+
 %include "common.i"
+
+%extend ipc_condition {
+    ipc_err wait_again(int64_t timeout_ms, uint32_t depth, bool *answer, ipc_grant *grant);
+}
 
 %{
 void *ipc__py_pointer(PyObject *self)
@@ -245,6 +350,30 @@ PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe)
     }
     return self;
 }
+
+/* Attach to what a ticket is for, as an object of the caller's class, which is derived from SWIG's. */
+#define IPC_ATTACH(kind)                                                                                               \
+    static PyHeapTypeObject SwigPyBuiltin__ipc_##kind##_type;                                                          \
+    PyObject *ipc__py_attach_##kind(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length)                   \
+    {                                                                                                                  \
+        if (!PyType_Check(cls) ||                                                                                      \
+            !PyType_IsSubtype((PyTypeObject *)cls, (PyTypeObject *)&SwigPyBuiltin__ipc_##kind##_type)) {               \
+            return PyErr_Format(PyExc_TypeError, "a class derived from " #kind ", not %R", cls);                       \
+        }                                                                                                              \
+        ipc_err err;                                                                                                   \
+        ipc_##kind *handle = ipc_##kind##_from_ticket(conn, bytes, length, &err);                                      \
+        PyObject *self = err ? ipc__py_raise(err) : ipc__py_own(cls, handle, SWIGTYPE_p_ipc_##kind);                   \
+        if (!self) {                                                                                                   \
+            ipc_##kind##_free(handle);                                                                                 \
+        }                                                                                                              \
+        return self;                                                                                                   \
+    }
+
+IPC_ATTACH(lock)
+IPC_ATTACH(semaphore)
+IPC_ATTACH(event)
+IPC_ATTACH(condition)
+IPC_ATTACH(barrier)
 
 PyObject *ipc__py_own_msg(ipc_msg *msg)
 {

@@ -1,4 +1,4 @@
-"""Queues, joinable queues and pipes between processes, in Python and other languages.
+"""Queues, pipes, locks and what else there is to wait for, between processes, in Python and other languages.
 
     import libipc
 
@@ -9,9 +9,10 @@
 
     q = libipc.Queue()                                # no name: on this program's own hub
 
-Queue, JoinableQueue and Pipe have the standard library's methods, arguments and exceptions. Values are what every
-language has: None, bool, int, float, str, bytes, list, dict, aware datetimes, exceptions. Handles may be used from any
-thread, pickled at any time, and are inherited by forked children.
+Queue, JoinableQueue, Pipe, Lock, RLock, Semaphore, BoundedSemaphore, Event, Condition and Barrier have the standard
+library's methods, arguments and exceptions. Values are what every language has: None, bool, int, float, str, bytes,
+list, dict, aware datetimes, exceptions. Handles may be used from any thread, pickled at any time, and are inherited by
+forked children.
 """
 
 from . import _core, _errors, _lifecycle  # noqa: F401  (_lifecycle acts by being imported)
@@ -21,6 +22,7 @@ from ._errors import __all__ as _error_names
 from ._hub import Hub
 from ._pipe import Connection, Pipe
 from ._queue import Item, JoinableQueue, Queue
+from ._sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from ._toplevel import ValueLimits, attach, info, set_value_limits, stat, value_limits, wait
 from ._values import Ext, RemoteError
 
@@ -35,16 +37,23 @@ def __getattr__(name: str) -> type[Error]:  # noqa: F405
 
 
 __all__ = [  # noqa: F405  (BufferTooShort comes by __getattr__)
+    "Barrier",
+    "BoundedSemaphore",
     "BufferTooShort",
+    "Condition",
     "Conn",
     "Connection",
+    "Event",
     "Ext",
     "Hub",
     "Item",
     "JoinableQueue",
+    "Lock",
     "Pipe",
     "Queue",
+    "RLock",
     "RemoteError",
+    "Semaphore",
     "ValueLimits",
     "attach",
     "connect",

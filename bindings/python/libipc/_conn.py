@@ -6,7 +6,9 @@ import os
 import sys
 import threading
 import weakref
-from . import _core, _pipe, _queue
+from collections.abc import Callable
+
+from . import _core, _pipe, _queue, _sync
 
 CONNECT_TIMEOUT = 10.0
 
@@ -81,6 +83,46 @@ class Conn(_core.Conn):
     def Pipe(self, name=None, end: str | None = None, duplex: bool = True, mode: str = "either"):
         """Both ends of a new pipe, or with a name one end: "a", "b", or None for the one that nobody holds."""
         return _pipe.Pipe(name, end, duplex, mode, conn=self)
+
+    def Lock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.Lock:
+        """Open a lock; without a name a new one, which lives as long as somebody holds a handle on it."""
+        return _sync.Lock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+
+    def RLock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.RLock:
+        """Open a lock that its owner may acquire again."""
+        return _sync.RLock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+
+    def Semaphore(self, name: str | None = None, value: int = 1, *, mode: str = "either") -> _sync.Semaphore:
+        """Open a semaphore."""
+        return _sync.Semaphore(name, value, mode=mode, conn=self)
+
+    def BoundedSemaphore(
+        self, name: str | None = None, value: int = 1, *, mode: str = "either"
+    ) -> _sync.BoundedSemaphore:
+        """Open a semaphore that never has more permits than at first."""
+        return _sync.BoundedSemaphore(name, value, mode=mode, conn=self)
+
+    def Event(self, name: str | None = None, *, mode: str = "either") -> _sync.Event:
+        """Open a flag to wait for."""
+        return _sync.Event(name, mode=mode, conn=self)
+
+    def Condition(
+        self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False
+    ) -> _sync.Condition:
+        """Open a condition, with its lock."""
+        return _sync.Condition(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+
+    def Barrier(
+        self,
+        name: str | None = None,
+        parties: int = 0,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        mode: str = "either",
+    ) -> _sync.Barrier:
+        """Open a barrier."""
+        return _sync.Barrier(name, parties, action, timeout, mode=mode, conn=self)
 
     def unlink(self, name: str, /) -> None:
         """Delete the object of that name, with all that it holds. Calls that wait on it raise Deleted."""

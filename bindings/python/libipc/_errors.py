@@ -7,6 +7,7 @@ for queue.Queue or multiprocessing catches what it always did.
 from __future__ import annotations
 
 import queue
+import threading
 
 from . import _core
 
@@ -16,6 +17,10 @@ class Error(Exception):
 
     code: int = 0
     code_name: str = "IPC_OK"
+
+
+class AbandonedError(Error, RuntimeError):
+    """A lock was acquired, and is held, but its owner before ended without releasing it."""
 
 
 # What a code is called in Python, and what else it is.
@@ -59,6 +64,10 @@ _CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
     "IPC_EOBJECTS": ("TooManyObjects", (OSError,)),
     "IPC_EMEMORY": ("HubFull", (OSError,)),
     "IPC_ELANE": ("NoLane", (OSError,)),
+    # Of a lock threading raises RuntimeError, of a semaphore ValueError, as multiprocessing does of both.
+    "IPC_ENOTHELD": ("NotHeld", (RuntimeError, ValueError)),
+    "IPC_ENOTOWNER": ("NotOwner", (RuntimeError,)),
+    "IPC_EBROKEN": ("BrokenBarrier", (threading.BrokenBarrierError,)),
 }
 
 
@@ -106,5 +115,5 @@ def late_class(name: str) -> type[Error]:
     return _by_code[next(iter(_late))]
 
 
-Error.__module__ = "libipc"
-__all__ = ["Error", *(cls.__name__ for cls in _by_code.values())]
+Error.__module__ = AbandonedError.__module__ = "libipc"
+__all__ = ["AbandonedError", "Error", *(cls.__name__ for cls in _by_code.values())]

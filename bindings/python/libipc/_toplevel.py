@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Iterable
 
-from . import _conn, _core, _errors, _pipe, _queue
+from . import _conn, _core, _errors, _pipe, _queue, _sync
 
 _ADDRESS, _TYPE, _TICKET_FIELDS = 2, 3, 6
 
@@ -30,8 +30,9 @@ def wait(object_list: Iterable, timeout: float | None = None) -> list:
     return _core.wait(object_list, timeout)
 
 
-def attach(ticket: object, *, conn: _conn.Conn | None = None) -> _queue.Queue | _pipe.Connection:
-    """Open what a share() gave a ticket for: a Queue, a JoinableQueue or a Connection.
+def attach(ticket: object, *, conn: _conn.Conn | None = None):
+    """Open what a share() gave a ticket for: a Queue, a JoinableQueue, a Connection, a Lock, an RLock, a Semaphore,
+    an Event, a Condition or a Barrier.
 
     Without a connection it is opened through one to the ticket's hub, which all such handles share.
     """
@@ -41,6 +42,8 @@ def attach(ticket: object, *, conn: _conn.Conn | None = None) -> _queue.Queue | 
         conn = _conn.to_address(ticket[_ADDRESS])
     if ticket[_TYPE] == "pipe":
         handle = _pipe.Connection._attach(conn, ticket)
+    elif ticket[_TYPE] in _sync.BY_TYPE:
+        handle = _sync.BY_TYPE[ticket[_TYPE]]._attach(conn, ticket)
     else:
         handle = _queue.Queue._attach(conn, ticket, _queue.JoinableQueue)
     return _queue.opened(handle, conn)
