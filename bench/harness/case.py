@@ -52,6 +52,7 @@ RATE = (Metric("rate", "", "messages/s"),)
 RATE_CPU = (*RATE, Metric("cpu", ", CPU of all processes", "us/message"))
 ROUND_TRIP = (Metric("round_trip_p50", " p50", "us"), Metric("round_trip_p99", " p99", "us"))
 ONE_WAY = (Metric("one_way_p50", " p50", "us"), Metric("one_way_p99", " p99", "us"))
+OPERATIONS = (Metric("operations_p50", " p50", "us"), Metric("operations_p99", " p99", "us"))
 
 GAPS = (("back to back", 0, 2000), ("after 10 ms", 10_000, 100))
 

@@ -4,7 +4,7 @@ Touches nothing.
 """
 
 from . import scenes
-from .case import GAPS, RATE, ROUND_TRIP, Case, Cell, Peer, some
+from .case import GAPS, OPERATIONS, RATE, ROUND_TRIP, Case, Cell, Peer, some
 
 GRID = (1, 2, 4, 8, 16)
 
@@ -43,6 +43,17 @@ def _pipes():
                    (Peer("multiprocessing.Pipe", run("multiprocessing", gap, count)),))
 
 
+def _sync():
+    def run(whose, what, gap, count):
+        return lambda stage, share: scenes.python_sync(stage, whose, what, some(count, share), gap_us=gap or None)
+
+    twice = "acquire and release"
+    for what, does in (("lock", twice), ("semaphore", twice), ("event", "set and is_set")):
+        for words, gap, count in GAPS:
+            yield Case(f"{what}, {does}, {words}", "Python", OPERATIONS, run("libipc", what, gap, count),
+                       (Peer("multiprocessing.Manager", run("multiprocessing", what, gap, count)),))
+
+
 def _grid():
     for producers in GRID:
         for consumers in GRID:
@@ -51,4 +62,4 @@ def _grid():
 
 
 def python_cases():
-    return [*_queues(), *_pipes(), *_grid()]
+    return [*_queues(), *_pipes(), *_sync(), *_grid()]

@@ -85,6 +85,14 @@ def python_pipe(stage, whose, count, **options):
     return script.numbers()
 
 
+def python_sync(stage, whose, what, count, **options):
+    """Pairs of operations on a lock, a semaphore or an event from Python, ours or a multiprocessing.Manager's."""
+    script = stage.script("python_sync.py", whose, what, *_options(count=count, **options))
+    script.wait_ready()
+    script.go()
+    return script.numbers()
+
+
 def _place(stage, asks, answers):
     """Ours and theirs on the same cores: who asks, who answers, and the hub that is between ours."""
     for pid, cpu in zip((asks.pid, answers.pid, stage.hub_pid()), stage.cpus):
