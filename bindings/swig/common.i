@@ -81,4 +81,5 @@ ipc_err ipc_limit_values(uint32_t max_depth, uint32_t max_elements);
 %include "types/conn.i"
 %include "types/queue.i"
 %include "types/pipe.i"
+%include "types/sync.i"
 %include "types/hub.i"

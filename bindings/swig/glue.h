@@ -6,6 +6,8 @@
 #ifndef IPC__GLUE_H
 #define IPC__GLUE_H
 
+#include "glue_sync.h"
+
 #include <ipc/ipc.h>
 
 #define delete_ipc_msg ipc_msg_free
