@@ -1,6 +1,6 @@
 -- The classes: Conn, Queue, JoinableQueue, Pipe, Hub, and the items that queues hand out.
--- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here. Locks
--- and their like are in sync.lua.
+-- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here.
+-- Locks and their like are in sync.lua.
 -- Locks nothing: a Lua state is one thread's at a time.
 
 local core = require "libipc.core"

@@ -135,12 +135,12 @@ ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 ipc.Pipe = on_default(handles.open_pipe)
 
 --- Lock([name] [, {mode = "either"}]), RLock(…): a lock that one at a time has, and one that its owner, a thread of a
---- program and so a Lua state with all its coroutines, may acquire again. (A Lock that this thread has already is waited
---- for all the same.) When the session of an owner ends, the next one gets the lock and is told. The methods:
----   acquire([timeout])                  fence, abandoned: an integer that grows with every owner, and whether the owner
+--- program and so a Lua state with all its coroutines, may acquire again. (A Lock that this thread has already is
+--- waited for all the same.) When the session of an owner ends, the next one gets the lock and is told. Methods:
+---   acquire([timeout])                  fence, abandoned: an integer that grows with every owner, and whether the one
 ---                                       before ended without releasing it; "timeout"
----   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. What
----                                       nobody has, or somebody else, is a mistake
+---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
+---                                       release what nobody has, or somebody else, is a mistake
 ---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
 ---   locked()                            whether anybody has it; and whether this thread has
 ---   recursive(), share(), name(), close()  a handle that is closed does not release the lock
@@ -166,10 +166,10 @@ ipc.Event = on_default(sync.constructors.Event)
 ---   share(), name(), close()
 ipc.Condition = on_default(sync.constructors.Condition)
 
---- Barrier([name] [, {parties = n, mode = "either"}]): so many wait for each other; who makes it says how many. One that
---- dies, or is late, breaks it: "broken". The methods:
----   wait([timeout [, action]])          this party's index, from 0 in the order in which they came. The last one calls
----                                       action() before the others go on; an error in it breaks the barrier
+--- Barrier([name] [, {parties = n, mode = "either"}]): so many wait for each other; who makes it says how many. One
+--- that dies, or is late, breaks it: "broken". The methods:
+---   wait([timeout [, action]])          this party's index, from 0 in the order in which they came. The last one
+---                                       calls action() before the others go on; an error in it breaks the barrier
 ---   reset(), abort()                    begin anew; break it until then
 ---   parties(), waiting(), broken(), share(), name(), close()
 ipc.Barrier = on_default(sync.constructors.Barrier)
