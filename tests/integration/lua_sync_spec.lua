@@ -1,5 +1,5 @@
 -- Locks, semaphores, events, conditions and barriers in Lua, against a hub of their own.
--- Touches a hub in the test's run directory, and Lua programs that it starts, and kills.
+-- Touches a hub in the test's run directory, and Lua and Python programs that it starts, and kills.
 -- Locks what it tests, and nothing else.
 
 local ipc = require "libipc"
@@ -22,20 +22,24 @@ teardown(function() conn:close() end)
 local Program = {}
 Program.__index = Program
 
--- Start one, which prints lines for expect(); name is that of the object it is about.
-local function start(text, name)
+local function start_with(interpreter, text, name)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
-  file:write([[
+  file:write(text)
+  file:close()
+  local pipe = assert(io.popen(("echo $$; exec %s %s %s %s 2>&1"):format(interpreter, path, hub_name, name)))
+  return setmetatable({path = path, pipe = pipe, pid = pipe:read("n", "l")}, Program)
+end
+
+-- Start one, which prints lines for expect(); name is that of the object it is about.
+local function start(text, name)
+  return start_with("lua5.4", [[
     local ipc = require "libipc"
     local conn = assert(ipc.connect(arg[1]))
     local name = arg[2]
     io.stdout:setvbuf("line")
     local function await_end() conn:Queue():get() end
-  ]], text)
-  file:close()
-  local pipe = assert(io.popen(("echo $$; exec lua5.4 %s %s %s 2>&1"):format(path, hub_name, name)))
-  return setmetatable({path = path, pipe = pipe, pid = pipe:read("n", "l")}, Program)
+  ]] .. text, name)
 end
 
 function Program:expect(line)
@@ -302,38 +306,32 @@ describe("a lock", function()
   end)
 
   it("excludes", function()
-    local name = fresh "counter"
-    local function counter(lock, count, times)
-      for _ = 1, times do
-        assert(lock:acquire(PATIENCE))
-        local before = assert(count:get(PATIENCE))
-        assert(count:put(before + 1))
-        assert(count:flush(PATIENCE))
-        assert(lock:release())
+    local name, path = fresh "counter", os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write("0")
+    file:flush()
+    local program = ([[
+      local lock = assert(conn:Lock(name))
+      for _ = 1, 100 do
+        lock:with(function()
+          local file = assert(io.open("%s", "r+"))
+          local count = file:read("n")
+          file:seek("set")
+          file:write(count + 1)
+          file:close()
+        end)
       end
-    end
-    local lock <close> = assert(conn:Lock(name))
-    local count <close> = assert(conn:Queue(name .. "-count"))
-    count:put(0)
+    ]]):format(path)
     local others = {}
-    for i = 1, 2 do
-      others[i] = start([[
-        local lock, count = assert(conn:Lock(name)), assert(conn:Queue(name .. "-count"))
-        for _ = 1, 50 do
-          local before = assert(lock:with(function()
-            assert(count:qsize() == 1)
-            local before = assert(count:get(10))
-            assert(count:put(before + 1, nil, true))
-            return before
-          end))
-        end
-      ]], name)
+    for i = 1, 3 do
+      others[i] = start(program, name)
     end
-    counter(lock, count, 50)
     for _, other in ipairs(others) do
       other:finish()
     end
-    assert.equal(150, count:get(PATIENCE))
+    local result <close> = assert(io.open(path))
+    os.remove(path)
+    assert.equal(300, result:read("n"))
   end)
 end)
 
@@ -658,5 +656,55 @@ describe("a barrier", function()
     other:kill()
     await(name, "broken", true)
     fails("broken", barrier:wait(PATIENCE))
+  end)
+end)
+
+-- ---- with Python ----
+
+describe("Lua and Python", function()
+  it("meet on the same locks", function()
+    local python
+    for _, candidate in ipairs {"/usr/bin/python3", "python3"} do
+      if not python and os.execute(candidate .. " -c 'import libipc; libipc.Lock' 2>/dev/null") then
+        python = candidate
+      end
+    end
+    if not python then
+      return pending("no Python here that has libipc's locks")
+    end
+    local name = fresh "python"
+    local lock <close> = assert(conn:RLock(name))
+    local changed <close> = assert(conn:Condition(name .. "-changed"))
+    local permits <close> = assert(conn:Semaphore(name .. "-permits", {value = 0}))
+    local ready <close> = assert(conn:Event(name .. "-ready"))
+    local start_line <close> = assert(conn:Barrier(name .. "-start", {parties = 2}))
+    local other = start_with(python, [[
+import sys, libipc
+conn, name = libipc.connect(sys.argv[1]), sys.argv[2]
+lock, changed = conn.RLock(name), conn.Condition(name + "-changed")
+permits, ready = conn.Semaphore(name + "-permits", 0), conn.Event(name + "-ready")
+start = conn.Barrier(name + "-start", 2)
+assert lock.acquire()
+permits.release()
+assert ready.wait(10)
+with changed:
+    changed.notify()
+print(start.wait(10), flush=True)
+ready.clear()
+ready.wait()
+]], name)
+    assert.is_true(permits:acquire(PATIENCE))
+    assert.same({true, false}, {lock:locked()})
+    assert(changed:acquire())
+    assert(ready:set())
+    assert.same({true, false}, {changed:wait(PATIENCE)})
+    assert(changed:release())
+    await(start_line:name(), "waiting", 1)
+    assert.equal(1, start_line:wait(PATIENCE, function() end))
+    other:expect("0")
+    await(ready:name(), "waiting", 1)
+    fails("timeout", lock:acquire(0))
+    other:kill()
+    assert.is_true(select(2, lock:acquire(PATIENCE)))
   end)
 end)
