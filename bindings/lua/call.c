@@ -102,7 +102,7 @@ int ipc__lua_fail(lua_State *L, ipc_err err)
         return raised ? lua_error(L) : luaL_error(L, "%s", ipc_strerror(err));
     }
     const char *detail = ipc_last_error();
-    if (err == IPC_EINVAL || err == IPC_EUNFINISHED) {
+    if (err == IPC_EINVAL || err == IPC_EUNFINISHED || err == IPC_ENOTHELD || err == IPC_ENOTOWNER) {
         return luaL_error(L, "%s", *detail ? detail : ipc_strerror(err));
     }
     /* The detail first: what is pushed later may run finalizers, and those may call the library. */

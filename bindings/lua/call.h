@@ -25,7 +25,8 @@ void ipc__lua_leave(ipc__lua_call *call);
 
 /**
  * Return a failed call to Lua: pushes nil, the code's short name and the detail, 3 results. Misuse (IPC_EINVAL,
- * IPC_EUNFINISHED) raises the detail as an error; IPC_EINTR raises what interrupted the call.
+ * IPC_EUNFINISHED, IPC_ENOTHELD, IPC_ENOTOWNER) raises the detail as an error; IPC_EINTR raises what interrupted the
+ * call.
  */
 int ipc__lua_fail(lua_State *L, ipc_err err);
 

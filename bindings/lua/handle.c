@@ -13,11 +13,11 @@
 static const struct {
     ipc__lua_kind kind;
     const char *name;
-} classes[] = {{IPC__LUA_CONN, "ipc.Conn"},
-               {IPC__LUA_QUEUE, "ipc.Queue"},
-               {IPC__LUA_JOINABLE, "ipc.JoinableQueue"},
-               {IPC__LUA_PIPE, "ipc.Pipe"},
-               {IPC__LUA_HUB, "ipc.Hub"}};
+} classes[] = {
+    {IPC__LUA_CONN, "ipc.Conn"},           {IPC__LUA_QUEUE, "ipc.Queue"}, {IPC__LUA_JOINABLE, "ipc.JoinableQueue"},
+    {IPC__LUA_PIPE, "ipc.Pipe"},           {IPC__LUA_HUB, "ipc.Hub"},     {IPC__LUA_LOCK, "ipc.Lock"},
+    {IPC__LUA_SEMAPHORE, "ipc.Semaphore"}, {IPC__LUA_EVENT, "ipc.Event"}, {IPC__LUA_CONDITION, "ipc.Condition"},
+    {IPC__LUA_BARRIER, "ipc.Barrier"}};
 
 enum { CLASS_COUNT = sizeof classes / sizeof classes[0] };
 
@@ -122,6 +122,21 @@ static void free_object(ipc__lua_kind kind, void *object)
         return;
     case IPC__LUA_HUB:
         ipc_hub_free(object);
+        return;
+    case IPC__LUA_LOCK:
+        ipc_lock_free(object);
+        return;
+    case IPC__LUA_SEMAPHORE:
+        ipc_semaphore_free(object);
+        return;
+    case IPC__LUA_EVENT:
+        ipc_event_free(object);
+        return;
+    case IPC__LUA_CONDITION:
+        ipc_condition_free(object);
+        return;
+    case IPC__LUA_BARRIER:
+        ipc_barrier_free(object);
         return;
     default:
         return;

@@ -15,6 +15,8 @@
 #include "module.h"
 #include "values.h"
 
+#include <ipc/semaphore.h>
+
 #define IPC_ENTER                                                                                                      \
     ipc__lua_call call;                                                                                                \
     ipc__lua_enter(&call, L);
@@ -31,6 +33,16 @@ static ipc_err ipc_queue_joinable(ipc_queue *queue, bool *answer)
     ipc_err err = ipc_queue_stat(queue, &info);
     *answer = info.joinable;
     return err;
+}
+
+/* One that is there is taken as it is: nobody asked for a value. */
+static ipc_semaphore *ipc_semaphore_unasked(ipc_conn *conn, const char *name, int mode, ipc_err *failed)
+{
+    ipc_semaphore_options options = IPC_SEMAPHORE_OPTIONS_INIT;
+    options.mode = mode == IPC_OPEN_ATTACH ? IPC_OPEN_AS_IS : (ipc_open_mode)mode;
+    ipc_semaphore *semaphore = NULL;
+    *failed = ipc_semaphore_open(&semaphore, conn, name, mode == IPC_OPEN_EITHER ? NULL : &options);
+    return semaphore;
 }
 %}
 
@@ -56,6 +68,11 @@ IPC_SELF(ipc_conn, IPC__LUA_CONN)
 IPC_SELF(ipc_queue, IPC__LUA_QUEUE)
 IPC_SELF(ipc_pipe, IPC__LUA_PIPE)
 IPC_SELF(ipc_hub, IPC__LUA_HUB)
+IPC_SELF(ipc_lock, IPC__LUA_LOCK)
+IPC_SELF(ipc_semaphore, IPC__LUA_SEMAPHORE)
+IPC_SELF(ipc_event, IPC__LUA_EVENT)
+IPC_SELF(ipc_condition, IPC__LUA_CONDITION)
+IPC_SELF(ipc_barrier, IPC__LUA_BARRIER)
 
 %typemap(in) ipc_conn *conn
     "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_CONN);"
@@ -77,8 +94,8 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 %typemap(in) uint64_t maxsize, uint64_t max_memory "$1 = ipc__lua_check_count(L, $input);"
 %typemap(in) uint32_t "$1 = ipc__lua_check_limit(L, $input);"
 %typemap(out) uint32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
-%typemap(default) bool confirm "$1 = false;"
-%typemap(in) bool confirm, bool immediate "$1 = ipc__lua_check_flag(L, $input);"
+%typemap(default) bool confirm, bool acts "$1 = false;"
+%typemap(in) bool confirm, bool immediate, bool acts, bool good "$1 = ipc__lua_check_flag(L, $input);"
 %typemap(in) (const void *data, size_t size) "$1 = (void *)ipc__lua_check_bytes(L, $input, &$2);"
 %typemap(in) const char *name, const char *program, const char *dead_letter "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
 
@@ -93,9 +110,26 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
 
 %typemap(in, numinputs=0) bool *answer (bool answer = false) "$1 = &answer;"
 %typemap(argout) bool *answer "lua_pushboolean(L, *$1); SWIG_arg++;"
+%apply bool *answer { bool *locked, bool *mine, bool *act };
 
 %typemap(in, numinputs=0) uint64_t *count (uint64_t count = 0) "$1 = &count;"
 %typemap(argout) uint64_t *count "lua_pushinteger(L, (lua_Integer)*$1); SWIG_arg++;"
+%apply uint64_t *count { uint64_t *index };
+
+%typemap(in, numinputs=0) ipc_grant *grant (ipc_grant grant = {0}) "$1 = &grant;"
+%typemap(argout) ipc_grant *grant {
+    lua_pushinteger(L, (lua_Integer)$1->fence);
+    lua_pushboolean(L, $1->abandoned);
+    SWIG_arg += 2;
+}
+
+%typemap(in, numinputs=0) ipc_barrier_info *info (ipc_barrier_info info = {0}) "$1 = &info;"
+%typemap(argout) ipc_barrier_info *info {
+    lua_pushinteger(L, (lua_Integer)$1->parties);
+    lua_pushinteger(L, (lua_Integer)$1->waiting);
+    lua_pushboolean(L, $1->broken);
+    SWIG_arg += 3;
+}
 
 %typemap(argout) int *descriptor "lua_pushinteger(L, *$1); SWIG_arg++;"
 
@@ -119,12 +153,21 @@ IPC_SELF(ipc_hub, IPC__LUA_HUB)
     ipc_err put_value(const void *bytes, size_t length, int64_t timeout_ms, bool confirm);
     ipc_err joinable(bool *answer);
 }
+%newobject ipc_semaphore::unasked;
+%extend ipc_semaphore {
+    static ipc_semaphore *unasked(ipc_conn *conn, const char *name, int mode, ipc_err *failed);
+}
 
 /* As plain functions: SWIG's way to call a class drops all results but the first. */
 %native(connect) int _wrap_new_Conn(lua_State *L);
 %native(open_queue) int _wrap_new_Queue(lua_State *L);
 %native(open_pipe) int _wrap_new_Pipe(lua_State *L);
 %native(start_hub) int _wrap_new_Hub(lua_State *L);
+%native(open_lock) int _wrap_new_Lock(lua_State *L);
+%native(open_semaphore) int _wrap_new_Semaphore(lua_State *L);
+%native(open_event) int _wrap_new_Event(lua_State *L);
+%native(open_condition) int _wrap_new_Condition(lua_State *L);
+%native(open_barrier) int _wrap_new_Barrier(lua_State *L);
 
 %init %{
     ipc__lua_open_module(L);

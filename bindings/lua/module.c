@@ -13,6 +13,8 @@
 #include "ready.h"
 #include "values.h"
 
+#include <time.h>
+
 static int pack(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -29,6 +31,15 @@ static int unpack(lua_State *L)
     return ipc__lua_decode(L, bytes, length);
 }
 
+/* The monotonic clock, in seconds: Lua has none that waits could be measured by. */
+static int now(lua_State *L)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    lua_pushnumber(L, (lua_Number)at.tv_sec + (lua_Number)at.tv_nsec / 1e9);
+    return 1;
+}
+
 void ipc__lua_open_module(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"pack", pack},
@@ -39,6 +50,7 @@ void ipc__lua_open_module(lua_State *L)
                                          {"take_many", ipc__lua_take_many},
                                          {"recv_bytes", ipc__lua_recv_bytes},
                                          {"wait", ipc__lua_wait},
+                                         {"now", now},
                                          {NULL, NULL}};
 
     ipc__lua_open(L);

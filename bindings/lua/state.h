@@ -24,6 +24,11 @@ typedef enum ipc__lua_kind {
     IPC__LUA_JOINABLE,
     IPC__LUA_PIPE,
     IPC__LUA_HUB,
+    IPC__LUA_LOCK,
+    IPC__LUA_SEMAPHORE,
+    IPC__LUA_EVENT,
+    IPC__LUA_CONDITION,
+    IPC__LUA_BARRIER,
     IPC__LUA_KINDS,
     IPC__LUA_NONE = IPC__LUA_KINDS /* no metatable, or a stranger's */
 } ipc__lua_kind;

@@ -76,6 +76,11 @@ local WAITS = {
   ["a put of many"] = "local full = conn:Queue {maxsize = 2} ready() full:put_many {1, 2, 3}",
   ["a confirmed put"] = "local full = conn:Queue {maxsize = 1} full:put(1) ready() full:put(2, nil, true)",
   ["a receive of bytes"] = "local a, b = conn:Pipe() ready() a:recv_bytes()",
+  ["an acquire"] = "local lock = conn:Lock() lock:acquire() ready() lock:acquire()",
+  ["an acquire of a semaphore"] = "local none = conn:Semaphore {value = 0} ready() none:acquire(60)",
+  ["a wait for an event"] = "ready() conn:Event():wait()",
+  ["a wait for a notification"] = "local c = conn:Condition() c:acquire() ready() c:wait()",
+  ["a wait for the other parties"] = "local two = conn:Barrier {parties = 2} ready() two:wait(60, print)",
   ["a wait"] = "local a, b = conn:Pipe() ready() ipc.wait({a, conn:Queue()})",
   ["a get in a coroutine"] = "local c = coroutine.wrap(function() ready() conn:Queue():get() end) c()",
 }

@@ -1,44 +1,22 @@
 -- The classes: Conn, Queue, JoinableQueue, Pipe, Hub, and the items that queues hand out.
 -- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here.
+-- Locks and their like are in sync.lua.
 -- Locks nothing: a Lua state is one thread's at a time.
 
 local core = require "libipc.core"
+local classes = require "libipc.classes"
 local options = require "libipc.options"
+local sync = require "libipc.sync"
+
+local define, name_of, swig_methods = classes.define, classes.name_of, classes.swig_methods
 
 local handles = {}
-
--- ---- what all classes have ----
-
--- SWIG's functions for a class, without those of SWIG's own.
-local function swig_methods(class)
-  local methods = {}
-  for name, method in pairs(getmetatable(core[class])[".instance"][".fn"]) do
-    if not name:find("^__") then
-      methods[name] = method
-    end
-  end
-  return methods
-end
-
--- Give a class its methods, a name to print, and the method that <close> calls.
-local function define(class, methods, describe, close)
-  close = methods[close]
-  local metatable = core.classes[class]
-  metatable.__index = methods
-  metatable.__tostring = function(self) return ("%s: %s"):format(metatable.__name, describe(self)) end
-  metatable.__close = function(self) close(self) end
-  return methods
-end
-
-local function name_of(handle)
-  return handle:name() or "(unnamed)"
-end
 
 -- ---- options ----
 
 local choice, complete, with_name = options.choice, options.complete, options.with_name
 
-local MODES = {either = core.OPEN_EITHER, create = core.OPEN_CREATE, attach = core.OPEN_ATTACH}
+local MODES = classes.MODES
 local SIDES = {any = core.PIPE_ANY, a = core.PIPE_A, b = core.PIPE_B}
 local LANES = {auto = core.LANE_AUTO, shm = core.LANE_SHM, zmq = core.LANE_ZMQ}
 local REDELIVER = {crash = core.REDELIVER_CRASH, always = core.REDELIVER_ALWAYS, never = core.REDELIVER_NEVER}
@@ -190,13 +168,28 @@ end
 
 -- ---- tickets ----
 
+-- What a ticket may be for, beside a queue, in the order of asking.
+local OTHERS = {
+  core.Pipe_attach, core.Lock_attach, core.Semaphore_attach, core.Event_attach, core.Condition_attach,
+  core.Barrier_attach,
+}
+
 --- The handle that a ticket stands for, as share() gave it to this or another process. Without a connection, one to the
 --- ticket's own hub.
 function handles.attach(conn, ticket)
   local queue, code, detail = core.Queue_attach(conn, ticket)
   if code == "type" then
-    return core.Pipe_attach(conn, ticket)
-  elseif not queue then
+    for _, attach in ipairs(OTHERS) do
+      local other
+      other, code, detail = attach(conn, ticket)
+      if other then
+        return other
+      elseif code ~= "type" then
+        break
+      end
+    end
+  end
+  if not queue then
     return nil, code, detail
   end
   local joinable
@@ -224,6 +217,9 @@ Conn.Queue = handles.open_plain_queue
 Conn.JoinableQueue = handles.open_joinable_queue
 Conn.Pipe = handles.open_pipe
 Conn.attach = handles.attach
+for class, open in pairs(sync.constructors) do
+  Conn[class] = open
+end
 
 local CONNECT_OPTIONS = {timeout = 10.0, lane = "auto"}
 

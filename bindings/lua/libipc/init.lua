@@ -1,4 +1,4 @@
--- libipc for Lua 5.4: queues and pipes between processes, in C, Python and Lua.
+-- libipc for Lua 5.4: queues, pipes and locks between processes, in C, Python and Lua.
 -- Touches package.loaded through require; leaves the global table as it was.
 -- Locks nothing: a Lua state is one thread's at a time.
 --
@@ -10,8 +10,8 @@
 --
 -- RESULTS. What can go wrong at run time is returned: nil, a code, a detail in words. The codes are those of the C
 -- library without "IPC_E", in lower case: "empty", "full", "timeout", "closed", "eof", "lost", "noent", "options", ….
--- What is a mistake in the program is raised: a value that cannot be sent, an option that does not exist, task_done
--- once too often. A method with no other result returns true.
+-- What is a mistake in the program is raised: a value that cannot be sent, an option that does not exist, task_done or
+-- a release once too often. A method with no other result returns true.
 --
 -- TIMEOUTS are seconds, fractions too; nil is for ever, 0 not at all. Only pipe:poll() without one looks at once.
 -- Ctrl-C interrupts every wait.
@@ -54,6 +54,7 @@ end
 
 local handles = require "libipc.handles"
 local options = require "libipc.options"
+local sync = require "libipc.sync"
 local values = require "libipc.values"
 
 local ipc = {
@@ -133,6 +134,46 @@ ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 ---   fd(), readable(), writable(), flush([timeout]), share(), name(), close()
 ipc.Pipe = on_default(handles.open_pipe)
 
+--- Lock([name] [, {mode = "either"}]), RLock(…): a lock that one at a time has, and one that its owner, a thread of a
+--- program and so a Lua state with all its coroutines, may acquire again. (A Lock that this thread has already is
+--- waited for all the same.) When the session of an owner ends, the next one gets the lock and is told. Methods:
+---   acquire([timeout])                  fence, abandoned: an integer that grows with every owner, and whether the one
+---                                       before ended without releasing it; "timeout"
+---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
+---                                       release what nobody has, or somebody else, is a mistake
+---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
+---   locked()                            whether anybody has it; and whether this thread has
+---   recursive(), share(), name(), close()  a handle that is closed does not release the lock
+ipc.Lock = on_default(sync.constructors.Lock)
+ipc.RLock = on_default(sync.constructors.RLock)
+
+--- Semaphore([name] [, {value = 1, mode = "either"}]), BoundedSemaphore(…): permits; those of a session that ends come
+--- back. Of a bounded one there are never more than at first: a release beyond is a mistake. The methods:
+---   acquire([timeout]), release([n = 1]), with(f [, timeout]), value(), share(), name(), close()
+ipc.Semaphore = on_default(sync.constructors.Semaphore)
+ipc.BoundedSemaphore = on_default(sync.constructors.BoundedSemaphore)
+
+--- Event([name] [, {mode = "either"}]): a flag. set(), clear(), is_set(), wait([timeout]): true, or "timeout"; share(),
+--- name(), close()
+ipc.Event = on_default(sync.constructors.Event)
+
+--- Condition([name] [, {mode = "either"}]): an RLock, and those who gave it up until they are notified. The methods:
+---   acquire([timeout]), release(), with(f [, timeout])  as an RLock's; the others need them
+---   wait([timeout])                     true, or false when the time passed; the lock is held in both cases. Second:
+---                                       whether the owner before ended without releasing it
+---   wait_for(predicate [, timeout])     the same until predicate() is true: what that was, or false
+---   notify([n = 1]), notify_all()
+---   share(), name(), close()
+ipc.Condition = on_default(sync.constructors.Condition)
+
+--- Barrier([name] [, {parties = n, mode = "either"}]): so many wait for each other; who makes it says how many. One
+--- that dies, or is late, breaks it: "broken". The methods:
+---   wait([timeout [, action]])          this party's index, from 0 in the order in which they came. The last one
+---                                       calls action() before the others go on; an error in it breaks the barrier
+---   reset(), abort()                    begin anew; break it until then
+---   parties(), waiting(), broken(), share(), name(), close()
+ipc.Barrier = on_default(sync.constructors.Barrier)
+
 --- wait(things [, timeout]): those of several queues, pipe ends and descriptors (integers) in which a get, a receive or
 --- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may
 --- be faster: get with a timeout of 0 then.
@@ -156,7 +197,7 @@ function ipc.fail()
   core.fail()
 end
 
---- attach(ticket): the queue or pipe end that share() gave the ticket for, in this process or another.
+--- attach(ticket): the queue, pipe end, lock or whatever that share() gave the ticket for, in this process or another.
 function ipc.attach(ticket)
   return handles.attach(nil, ticket)
 end

@@ -1,0 +1,220 @@
+-- Locks, semaphores, events, conditions and barriers.
+-- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here.
+-- Locks what it is told to.
+
+local core = require "libipc.core"
+local classes = require "libipc.classes"
+local options = require "libipc.options"
+
+local choice, complete, with_name = options.choice, options.complete, options.with_name
+local define, name_of, swig_methods = classes.define, classes.name_of, classes.swig_methods
+local MODES = classes.MODES
+
+local sync = {}
+
+-- ---- constructors ----
+
+local SIMPLE_OPTIONS = {mode = "either"}
+local SEMAPHORE_OPTIONS = {value = 1, mode = "either"}
+local BARRIER_OPTIONS = {parties = 0, mode = "either"}
+
+local function lock_opener(recursive)
+  return function(conn, name, given)
+    name, given = with_name(name, given)
+    return core.open_lock(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES), recursive)
+  end
+end
+
+local function opener(open)
+  return function(conn, name, given)
+    name, given = with_name(name, given)
+    return open(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES))
+  end
+end
+
+-- What is not asked for is not compared.
+local function open_semaphore(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, SEMAPHORE_OPTIONS)
+  local mode = choice(opts, "mode", MODES)
+  if not given or given.value == nil then
+    return core.Semaphore_unasked(conn, name, mode)
+  end
+  return core.open_semaphore(conn, name, mode, opts.value, false)
+end
+
+local function open_bounded_semaphore(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, SEMAPHORE_OPTIONS)
+  return core.open_semaphore(conn, name, choice(opts, "mode", MODES), opts.value, true)
+end
+
+local function open_barrier(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, BARRIER_OPTIONS)
+  return core.open_barrier(conn, name, choice(opts, "mode", MODES), opts.parties)
+end
+
+--- By the names of their classes: constructor(conn [, name] [, options]).
+sync.constructors = {
+  Lock = lock_opener(false),
+  RLock = lock_opener(true),
+  Semaphore = open_semaphore,
+  BoundedSemaphore = open_bounded_semaphore,
+  Event = opener(core.open_event),
+  Condition = opener(core.open_condition),
+  Barrier = open_barrier,
+}
+
+-- ---- what is acquired ----
+
+-- What a function that is called with something acquired leaves behind when it does not return: that is released.
+local Held = {}
+
+function Held:__close()
+  if self.thing then
+    pcall(self.thing.release, self.thing) -- the error that leaves is the one to tell
+  end
+end
+
+--- lock:with(f [, timeout]): what f(…) returns, called with what acquire() said while the lock is held; or nil, code,
+--- detail. It is released in any case.
+local function with(thing, f, timeout)
+  local first, second, detail = thing:acquire(timeout)
+  if first == nil then
+    return nil, second, detail
+  end
+  local held <close> = setmetatable({thing = thing}, Held)
+  local results = table.pack(f(first, second))
+  held.thing = nil
+  local released, code, words = thing:release()
+  if not released then
+    return nil, code, words
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+-- ---- locks ----
+
+local Lock = define("Lock", swig_methods("Lock"), function(self)
+  return name_of(self) .. (self:recursive() and " (recursive)" or "")
+end, "close")
+
+--- Whether anybody has it, and whether this thread has.
+Lock.locked, Lock.peek = Lock.peek, nil
+Lock.with = with
+
+-- ---- semaphores ----
+
+local Semaphore = define("Semaphore", swig_methods("Semaphore"), name_of, "close")
+local give_back = Semaphore.release
+
+function Semaphore:release(count)
+  return give_back(self, count or 1)
+end
+
+Semaphore.with = with
+
+-- ---- events ----
+
+define("Event", swig_methods("Event"), name_of, "close")
+
+-- ---- conditions ----
+
+local Condition = define("Condition", swig_methods("Condition"), name_of, "close")
+local wait, notify = Condition.wait, Condition.notify
+
+--- true, or false when the time passed; and whether the owner before ended without releasing it.
+function Condition:wait(timeout)
+  local notified, fence, abandoned = wait(self, timeout)
+  if notified == nil then
+    return nil, fence, abandoned -- a code and words
+  end
+  return notified, abandoned
+end
+
+--- Until predicate() is true: what it said, or false when the time passed; and whether an owner ended meanwhile without
+--- releasing the lock.
+function Condition:wait_for(predicate, timeout)
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    error("a timeout is a number of seconds, 0 or more, or nil for ever", 2)
+  end
+  local deadline = timeout and core.now() + timeout
+  local abandoned = false
+  while true do
+    local answer = predicate()
+    local rest = deadline and deadline - core.now()
+    if answer or (rest and rest <= 0) then
+      return answer or false, abandoned
+    end
+    local notified, after, detail = self:wait(rest)
+    if notified == nil then
+      return nil, after, detail
+    end
+    abandoned = abandoned or after
+  end
+end
+
+function Condition:notify(count)
+  if count == 0 then
+    error("one or more are notified; notify_all() notifies all", 2)
+  end
+  return notify(self, count or 1)
+end
+
+function Condition:notify_all()
+  return notify(self, 0)
+end
+
+Condition.with = with
+
+-- ---- barriers ----
+
+local Barrier = define("Barrier", swig_methods("Barrier"), name_of, "close")
+local meet, pass, stat = Barrier.wait, Barrier.pass, Barrier.stat
+Barrier.pass, Barrier.stat = nil, nil
+
+-- An action that does not return breaks the barrier.
+local Action = {}
+
+function Action:__close()
+  if self.barrier then
+    pcall(pass, self.barrier, false)
+  end
+end
+
+--- The index of this party, from 0 in the order in which they came; action() is called by the one that comes last,
+--- before the others go on. An error in it breaks the barrier, and is raised.
+function Barrier:wait(timeout, action)
+  local index, acts, detail = meet(self, timeout, action ~= nil)
+  if index == nil then
+    return nil, acts, detail -- a code and words
+  elseif not acts then
+    return index
+  end
+  local acting <close> = setmetatable({barrier = self}, Action)
+  action()
+  acting.barrier = nil
+  local passed, code, words = pass(self, true)
+  if not passed then
+    return nil, code, words
+  end
+  return index
+end
+
+-- What stat() gives at a place, or its failure.
+local function look(place)
+  return function(self)
+    local results = {stat(self)}
+    if results[1] == nil then
+      return nil, results[2], results[3]
+    end
+    return results[place]
+  end
+end
+
+Barrier.parties = look(1)
+Barrier.waiting = look(2)
+Barrier.broken = look(3)
+
+return sync
