@@ -36,7 +36,8 @@ static inline ipc_lock *ipc_lock_from_ticket(ipc_conn *conn, const void *ticket,
     return lock;
 }
 
-static inline ipc_semaphore *new_ipc_semaphore(ipc_conn *conn, const char *name, int mode, uint32_t value, bool bounded, ipc_err *failed)
+static inline ipc_semaphore *new_ipc_semaphore(ipc_conn *conn, const char *name, int mode, uint32_t value, bool bounded,
+                                               ipc_err *failed)
 {
     ipc_semaphore_options options = IPC_SEMAPHORE_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
@@ -101,7 +102,8 @@ static inline ipc_condition *ipc_condition_from_ticket(ipc_conn *conn, const voi
     return condition;
 }
 
-static inline ipc_barrier *new_ipc_barrier(ipc_conn *conn, const char *name, int mode, uint32_t parties, ipc_err *failed)
+static inline ipc_barrier *new_ipc_barrier(ipc_conn *conn, const char *name, int mode, uint32_t parties,
+                                           ipc_err *failed)
 {
     ipc_barrier_options options = IPC_BARRIER_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
