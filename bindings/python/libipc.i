@@ -280,6 +280,7 @@ IPC_ATTACH(barrier)
 %ignore ipc_condition::from_ticket;
 %ignore ipc_barrier::from_ticket;
 %ignore ipc_condition::wait;
+%ignore ipc_lock::recursive;
 
 %rename(_wait) ipc_condition::wait_again;
 %rename(_peek) ipc_lock::peek;

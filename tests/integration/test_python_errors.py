@@ -7,6 +7,7 @@ import ast
 import pathlib
 import pickle
 import queue
+import threading
 
 import libipc
 import pytest
@@ -30,6 +31,11 @@ FITTING = [
     (libipc.WrongType, TypeError),
     (libipc.OutOfMemory, MemoryError),
     (libipc.NotPermitted, PermissionError),
+    (libipc.NotHeld, RuntimeError),
+    (libipc.NotHeld, ValueError),
+    (libipc.NotOwner, RuntimeError),
+    (libipc.BrokenBarrier, threading.BrokenBarrierError),
+    (libipc.AbandonedError, RuntimeError),
 ]
 
 
@@ -73,10 +79,17 @@ def test_errors__carry_code_and_words():
 # ---- objects that were never opened ----
 
 
-@pytest.mark.parametrize("cls", [libipc.Queue, libipc.JoinableQueue, libipc.Connection, libipc.Conn, libipc.Hub])
+SYNC = [libipc.Lock, libipc.RLock, libipc.Semaphore, libipc.BoundedSemaphore, libipc.Event, libipc.Condition]
+SYNC.append(libipc.Barrier)
+
+
+@pytest.mark.parametrize(
+    "cls", [libipc.Queue, libipc.JoinableQueue, libipc.Connection, libipc.Conn, libipc.Hub, *SYNC]
+)
 def test_errors__an_object_that_was_never_opened(cls):
     blank = cls.__new__(cls)
-    for name in ("close", "qsize", "get_nowait", "recv", "poll", "flush", "stop", "list"):
+    names = ("close", "qsize", "get_nowait", "recv", "poll", "flush", "stop", "list", "locked", "set", "abort")
+    for name in (*names, "notify_all"):
         if hasattr(cls, name):
             with pytest.raises(ValueError, match="never opened"):
                 getattr(blank, name)()
@@ -141,5 +154,6 @@ def test_stubs__name_every_public_method():
             names |= {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
             bases = [stubbed.get(getattr(base, "id", None), set()) for base in node.bases]
             stubbed[node.name] = names.union(*bases)
-    for cls in (libipc.Conn, libipc.Queue, libipc.JoinableQueue, libipc.Item, libipc.Connection, libipc.Hub):
+    classes = [libipc.Conn, libipc.Queue, libipc.JoinableQueue, libipc.Item, libipc.Connection, libipc.Hub]
+    for cls in [*classes, libipc.Manager, *SYNC]:
         assert public(stubbed[cls.__name__]) == public(dir(cls)), cls

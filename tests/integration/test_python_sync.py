@@ -576,6 +576,43 @@ def test_barrier__a_party_that_is_killed_breaks_it(conn):
     finish(child, -signal.SIGKILL)
 
 
+# ---- managers ----
+
+
+def test_manager__makes_what_multiprocessings_makes(hub, context):
+    with libipc.Manager(hub) as manager:
+        assert manager.Semaphore(3).get_value() == 3
+        assert manager.BoundedSemaphore(2).get_value() == 2
+        assert manager.Barrier(2).parties == 2
+        q = manager.Queue(1)
+        q.put(1)
+        assert q.full()
+        jobs = manager.JoinableQueue()
+        jobs.put(1)
+        assert jobs.get() == 1
+        jobs.task_done()
+        jobs.join()
+        lock, ready, end = manager.RLock(name=unique()), manager.Event(), manager.Event()
+        assert libipc.Manager(hub).RLock(name=lock.name, mode="attach").name == lock.name
+        child = context.Process(target=hold, args=(lock, ready, end))
+        child.start()
+        assert ready.wait(PATIENCE) and lock.acquire(False) is False
+        end.set()
+        finish(child)
+        with manager.Lock(), manager.Condition():
+            pass
+        again = pickle.loads(pickle.dumps(manager))
+        assert again.address == manager.address
+        again.start()
+        again.connect()
+        again.shutdown()
+        with pytest.raises(libipc.Closed):
+            again.Lock()
+    with pytest.raises(libipc.Closed):
+        lock.acquire()
+    libipc.Manager(hub).shutdown()
+
+
 # ---- Ctrl-C ----
 
 # What waits, and what must still be true after it was interrupted.

@@ -20,6 +20,7 @@ from ._conn import Conn, connect
 from ._errors import *  # noqa: F401,F403
 from ._errors import __all__ as _error_names
 from ._hub import Hub
+from ._manager import Manager
 from ._pipe import Connection, Pipe
 from ._queue import Item, JoinableQueue, Queue
 from ._sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
@@ -49,6 +50,7 @@ __all__ = [  # noqa: F405  (BufferTooShort comes by __getattr__)
     "Item",
     "JoinableQueue",
     "Lock",
+    "Manager",
     "Pipe",
     "Queue",
     "RLock",

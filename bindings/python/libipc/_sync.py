@@ -5,7 +5,6 @@ They have the methods, arguments and exceptions of threading's. What a program h
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -247,15 +246,14 @@ class Event(_Sync, _core.Event):
 
 
 class _Held(threading.local):
-    """How often a thread has a condition's lock through one handle."""
+    """How often a thread has a condition's lock through one handle, and by which fence."""
 
     count = 0
-    process = 0
+    fence: int | None = 0  # None: as often as before, but the fence was not told
 
-    def add(self, more: int) -> None:
-        process = os.getpid()  # a forked child has none of its parent's locks
-        self.count = max((self.count if self.process == process else 0) + more, 0)
-        self.process = process
+    def acquired(self, fence: int) -> None:
+        self.count = self.count + 1 if self.fence in (fence, None) else 1
+        self.fence = fence
 
 
 class Condition(_Guard, _core.Condition):
@@ -286,21 +284,28 @@ class Condition(_Guard, _core.Condition):
     name = property(_core.Condition.name, doc="Its name; None for one without.")
 
     def _granted(self, fence: int, abandoned: bool) -> None:
-        self._held.add(1)
+        self._held.acquired(fence)
         super()._granted(fence, abandoned)
 
     def release(self) -> None:
         """Release the lock. NotHeld and NotOwner (each a RuntimeError) where there is nothing to release."""
-        super().release()
-        self._held.add(-1)
+        held = self._held
+        try:
+            super().release()
+        except RuntimeError:
+            held.count = 0
+            raise
+        held.count = max(held.count - 1, 0)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Give up the lock until notified, and have it again; False if no notification comes in so many seconds.
 
         The lock is held afterwards in any case, also when a signal's handler raised.
         """
-        self._held.add(0)
-        notified, fence, abandoned = self._wait(timeout, max(self._held.count, 1))
+        held = self._held
+        held.fence = None
+        notified, fence, abandoned = self._wait(timeout, max(held.count, 1))
+        held.fence = fence
         _Guard._granted(self, fence, abandoned)
         return notified
 
