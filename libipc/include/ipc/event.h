@@ -23,7 +23,7 @@ typedef struct ipc_event_options {
     }
 
 /**
- * Open a event.
+ * Open an event.
  *
  * @param[out] event  The handle. The caller owns it: ipc_event_free(). It may outlive *conn*.
  * @param conn  The connection to use; NULL for the default one.
