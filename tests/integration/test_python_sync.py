@@ -727,3 +727,53 @@ def test_signals__a_handler_that_raises_in_any_moment(hub):
     with script(STORM, hub) as child:
         assert child.communicate(timeout=PATIENCE)[0] == "Stop\n"
     assert child.returncode == 0
+
+
+GRANTED = """
+import signal, sys, libipc
+
+class Stop(Exception):
+    pass
+
+def stop(*_):
+    {grant}
+    raise Stop
+
+conn = libipc.connect(sys.argv[1])
+{setup}
+signal.signal(signal.SIGUSR1, stop)
+print("ready", flush=True)
+try:
+    {wait}
+except Stop:
+    {check}
+    print("fine", flush=True)
+"""
+
+GRANTS = {
+    "Lock": ("x = conn.Lock(); x.acquire()", "x.acquire()", "x.release()", "assert x.acquire(False)"),
+    "Semaphore": (
+        "x = conn.BoundedSemaphore(); x.acquire()",
+        "x.acquire()",
+        "x.release()",
+        "assert x.get_value() == 1; x.acquire(); x.release()",
+    ),
+    "Event": ("x = conn.Event()", "x.wait()", "x.set()", "assert x.is_set()"),
+    "Condition": (
+        "x = conn.Condition(); x.acquire(); x.acquire()",
+        "x.wait()",
+        "x.acquire(); x.notify(); x.release()",
+        "x.release(); x.notify(); x.release(); assert x.acquire(False)",
+    ),
+}
+
+
+@pytest.mark.parametrize("setup, wait, grant, check", GRANTS.values(), ids=GRANTS.keys())
+def test_signals__a_handler_that_raises_when_the_wait_has_just_succeeded(hub, setup, wait, grant, check):
+    """Its exception comes through, and what was acquired for it is given back; but a condition's lock is held."""
+    with script(GRANTED.format(setup=setup, wait=wait, grant=grant, check=check), hub) as child:
+        assert child.stdout.readline() == "ready\n"
+        wait_process_blocked(child.pid)
+        child.send_signal(signal.SIGUSR1)
+        assert child.stdout.readline() == "fine\n"
+    assert child.returncode == 0
