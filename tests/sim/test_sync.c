@@ -28,6 +28,7 @@ typedef struct actor {
     int handle;
     ipc__op op;
     uint64_t depth[HANDLES]; /* how often it has each lock */
+    bool acts;               /* at the barrier, for all */
 } actor;
 
 typedef struct client {
@@ -152,7 +153,12 @@ static void answered(client *of, actor *self, int64_t code, ipc_cursor *at)
                 "an answer");
         has_it(self, self->op == IPC__OP_WAIT ? *depth_before(self) : 1, number, truth);
     } else if (self->op == IPC__OP_WAIT && self->handle == CONDITION) {
-        self->depth[CONDITION] = *depth_before(self); /* it was refused: nothing has changed */
+        /* It was refused, and nothing has changed; or it was cancelled, and the lock is given up. */
+        self->depth[CONDITION] = code == IPC_EINTR ? 0 : *depth_before(self);
+    } else if (self->op == IPC__OP_WAIT && self->handle == BARRIER && code == IPC_OK) {
+        REQUIRE(ipc__read_uint(at, &number) && ipc__read_bool(at, &truth), "an answer");
+        REQUIRE(number < PARTIES && (!truth || number == PARTIES - 1), "the last one acts");
+        self->acts = truth;
     } else if (self->op == IPC__OP_ACQUIRE && code == IPC_OK) {
         of->permits++;
     }
@@ -287,9 +293,31 @@ static void use_guard(client *of, actor *self, int handle, int64_t thread)
     }
 }
 
+/* Some thread's wait is interrupted. */
+static void cancel(client *of)
+{
+    const actor *self = &of->actors[draw(THREADS)];
+    if (self->seq) {
+        ipc__buf ops = {0};
+        msgpack_packer packer = ipc__packer(&ops);
+        ipc__write_op(&packer, IPC__OP_CANCEL, 0, ++of->seq, 1);
+        msgpack_pack_uint64(&packer, self->seq);
+        input(of, &ops);
+        ipc__buf_free(&ops);
+    }
+}
+
 static void use(client *of, actor *self, int64_t thread)
 {
     int handle = 1 + (int)draw(HANDLES - 1);
+    if (self->acts && draw(2)) {
+        self->acts = false;
+        ask(of, self, IPC__OP_PASS, BARRIER, 2, (int64_t[]){thread, draw(4) != 0}, 2);
+        return;
+    }
+    if (self->acts && handle == BARRIER) {
+        return; /* it is through with that first */
+    }
     if (is_guard(handle)) {
         use_guard(of, self, handle, thread);
     } else if (handle == SEMAPHORE && of->permits && draw(2)) {
@@ -304,7 +332,7 @@ static void use(client *of, actor *self, int64_t thread)
     } else if (draw(4) == 0) {
         ask(of, self, IPC__OP_RESET, handle, 1, (int64_t[]){draw(4) == 0}, 1);
     } else {
-        ask(of, self, IPC__OP_WAIT, handle, 2, (int64_t[]){draw_timeout(), 0}, 2);
+        ask(of, self, IPC__OP_WAIT, handle, 3, (int64_t[]){thread, draw_timeout(), (int64_t)draw(2)}, 4);
     }
 }
 
@@ -333,11 +361,13 @@ static void check(void)
         REQUIRE(owner_of(handle) || !anybody_waits(handle, IPC__OP_ACQUIRE), "nobody waits for a lock that is free");
     }
     unsigned parties = 0;
+    bool acting = false;
     for (int i = 0; i < CLIENTS * THREADS; i++) {
         const actor *one = &sim.clients[i / THREADS].actors[i % THREADS];
         parties += one->seq && one->handle == BARRIER && one->op == IPC__OP_WAIT;
+        acting = acting || one->acts;
     }
-    REQUIRE(parties < PARTIES, "a full generation goes on");
+    REQUIRE(acting || parties < PARTIES, "a full generation goes on");
 }
 
 static void step(void)
@@ -348,7 +378,9 @@ static void step(void)
         join(of);
     } else if (choice == 0) {
         die(of);
-    } else if (choice < 4) {
+    } else if (choice == 1) {
+        cancel(of);
+    } else if (choice < 5) {
         sim.now += draw(20) * IPC__US_PER_MS;
         ipc__core_advance(&sim.core, sim.now);
     } else {

@@ -15,7 +15,7 @@ IPC_BEGIN_DECLS
 typedef struct ipc_barrier_options {
     size_t size;        /**< sizeof(ipc_barrier_options): set by the INIT macro. */
     ipc_open_mode mode; /**< Attach, create, or either; as it is. */
-    uint32_t parties;   /**< How many wait for each other; 1 to 65536. 0: as it is. */
+    uint32_t parties;   /**< How many wait for each other; 1 to 4096. 0: as it is. */
 } ipc_barrier_options;
 
 #define IPC_BARRIER_OPTIONS_INIT                                                                                       \

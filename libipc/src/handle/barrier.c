@@ -23,7 +23,6 @@ ipc_err ipc_barrier_open(ipc_barrier **barrier, ipc_conn *conn, const char *name
     if (err) {
         return err;
     }
-    ipc__buf reply = {0};
     ipc__opening opening = {.type = "barrier", .size = sizeof **barrier, .mode = options.mode};
     if (options.parties && options.mode != IPC_OPEN_AS_IS) {
         msgpack_packer packer = ipc__packer(&opening.options);
@@ -31,8 +30,7 @@ ipc_err ipc_barrier_open(ipc_barrier **barrier, ipc_conn *conn, const char *name
         ipc__pack_text(&packer, "parties");
         msgpack_pack_uint32(&packer, options.parties);
     }
-    err = ipc__object_open((void **)barrier, conn, name, opening, &reply);
-    ipc__buf_free(&reply);
+    err = ipc__object_open((void **)barrier, conn, name, opening);
     return err;
 }
 
@@ -41,10 +39,8 @@ ipc_err ipc_barrier_attach(ipc_barrier **barrier, ipc_conn *conn, const ipc_msg 
     if (!barrier) {
         return ipc__fail(IPC_EINVAL, "no place for the barrier");
     }
-    ipc__buf reply = {0};
-    ipc_err err = ipc__object_attach((void **)barrier, conn, ticket,
-                                     (ipc__opening){.type = "barrier", .size = sizeof **barrier}, &reply);
-    ipc__buf_free(&reply);
+    ipc_err err =
+        ipc__object_attach((void **)barrier, conn, ticket, (ipc__opening){.type = "barrier", .size = sizeof **barrier});
     return err;
 }
 
@@ -61,8 +57,9 @@ const char *ipc_barrier_name(const ipc_barrier *barrier)
 ipc_err ipc_barrier_wait(ipc_barrier *barrier, int64_t timeout_ms, bool acts, uint64_t *index, bool *act)
 {
     uint64_t results[2] = {0};
-    ipc__field fields[] = {ipc__number_field(timeout_ms < 0 ? -1 : timeout_ms), ipc__bool_field(acts)};
-    ipc_err err = ipc__object_call(&barrier->base, IPC__OP_WAIT, fields, 2, timeout_ms, results, 2);
+    ipc__field fields[] = {ipc__number_field((int64_t)ipc__thread_number()),
+                           ipc__number_field(timeout_ms < 0 ? -1 : timeout_ms), ipc__bool_field(acts)};
+    ipc_err err = ipc__object_call(&barrier->base, IPC__OP_WAIT, fields, 3, timeout_ms, results, 2);
     if (index) {
         *index = results[0];
     }
@@ -74,8 +71,8 @@ ipc_err ipc_barrier_wait(ipc_barrier *barrier, int64_t timeout_ms, bool acts, ui
 
 ipc_err ipc_barrier_pass(ipc_barrier *barrier, bool good)
 {
-    ipc__field field = ipc__bool_field(good);
-    return ipc__object_call(&barrier->base, IPC__OP_PASS, &field, 1, IPC_FOREVER, NULL, 0);
+    ipc__field fields[] = {ipc__number_field((int64_t)ipc__thread_number()), ipc__bool_field(good)};
+    return ipc__object_call(&barrier->base, IPC__OP_PASS, fields, 2, IPC_FOREVER, NULL, 0);
 }
 
 static ipc_err begin_anew(ipc_barrier *barrier, bool broken)

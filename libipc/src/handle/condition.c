@@ -24,10 +24,8 @@ ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char
     if (err) {
         return err;
     }
-    ipc__buf reply = {0};
     ipc__opening opening = {.type = "condition", .size = sizeof **condition, .mode = options.mode};
-    err = ipc__object_open((void **)condition, conn, name, opening, &reply);
-    ipc__buf_free(&reply);
+    err = ipc__object_open((void **)condition, conn, name, opening);
     return err;
 }
 
@@ -36,10 +34,8 @@ ipc_err ipc_condition_attach(ipc_condition **condition, ipc_conn *conn, const ip
     if (!condition) {
         return ipc__fail(IPC_EINVAL, "no place for the condition");
     }
-    ipc__buf reply = {0};
     ipc_err err = ipc__object_attach((void **)condition, conn, ticket,
-                                     (ipc__opening){.type = "condition", .size = sizeof **condition}, &reply);
-    ipc__buf_free(&reply);
+                                     (ipc__opening){.type = "condition", .size = sizeof **condition});
     return err;
 }
 

@@ -23,10 +23,8 @@ ipc_err ipc_event_open(ipc_event **event, ipc_conn *conn, const char *name, cons
     if (err) {
         return err;
     }
-    ipc__buf reply = {0};
     ipc__opening opening = {.type = "event", .size = sizeof **event, .mode = options.mode};
-    err = ipc__object_open((void **)event, conn, name, opening, &reply);
-    ipc__buf_free(&reply);
+    err = ipc__object_open((void **)event, conn, name, opening);
     return err;
 }
 
@@ -35,10 +33,8 @@ ipc_err ipc_event_attach(ipc_event **event, ipc_conn *conn, const ipc_msg *ticke
     if (!event) {
         return ipc__fail(IPC_EINVAL, "no place for the event");
     }
-    ipc__buf reply = {0};
-    ipc_err err = ipc__object_attach((void **)event, conn, ticket,
-                                     (ipc__opening){.type = "event", .size = sizeof **event}, &reply);
-    ipc__buf_free(&reply);
+    ipc_err err =
+        ipc__object_attach((void **)event, conn, ticket, (ipc__opening){.type = "event", .size = sizeof **event});
     return err;
 }
 

@@ -28,10 +28,8 @@ ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *name, const i
     if (err) {
         return err;
     }
-    ipc__buf reply = {0};
     ipc__opening opening = {.type = type_of(options.recursive), .size = sizeof **lock, .mode = options.mode};
-    err = ipc__object_open((void **)lock, conn, name, opening, &reply);
-    ipc__buf_free(&reply);
+    err = ipc__object_open((void **)lock, conn, name, opening);
     return err;
 }
 
@@ -40,14 +38,12 @@ ipc_err ipc_lock_attach(ipc_lock **lock, ipc_conn *conn, const ipc_msg *ticket)
     if (!lock) {
         return ipc__fail(IPC_EINVAL, "no place for the lock");
     }
-    ipc__buf reply = {0};
-    ipc_err err = ipc__object_attach((void **)lock, conn, ticket,
-                                     (ipc__opening){.type = type_of(false), .size = sizeof **lock}, &reply);
+    ipc_err err =
+        ipc__object_attach((void **)lock, conn, ticket, (ipc__opening){.type = type_of(false), .size = sizeof **lock});
     if (err == IPC_ETYPE) {
         err = ipc__object_attach((void **)lock, conn, ticket,
-                                 (ipc__opening){.type = type_of(true), .size = sizeof **lock}, &reply);
+                                 (ipc__opening){.type = type_of(true), .size = sizeof **lock});
     }
-    ipc__buf_free(&reply);
     return err;
 }
 

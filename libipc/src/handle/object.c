@@ -21,7 +21,7 @@ ipc_err ipc__options_copy(void *options, size_t size, const void *given, const c
     return IPC_OK;
 }
 
-static ipc_err open_at(void **out, ipc_conn *conn, ipc__where where, ipc__opening opening, ipc__buf *reply)
+static ipc_err open_at(void **out, ipc_conn *conn, ipc__where where, ipc__opening opening)
 {
     ipc__handle *handle = calloc(1, opening.size);
     if (!handle) {
@@ -34,16 +34,22 @@ static ipc_err open_at(void **out, ipc_conn *conn, ipc__where where, ipc__openin
     }
     handle->open = opening.options;
     ipc_open_mode mode = opening.mode == IPC_OPEN_AS_IS ? IPC_OPEN_ATTACH : opening.mode;
-    ipc_err err = ipc__handle_open(handle, conn, opening.type, where, mode, reply);
+    ipc__buf reply = {0};
+    ipc_err err = ipc__handle_open(handle, conn, opening.type, where, mode, &reply);
     if (err) {
         free(handle);
         return err;
     }
+    /* Where it has to be made anew, after its hub was lost, it becomes what it was. */
+    pthread_mutex_lock(&conn->lock);
+    ipc__buf_free(&handle->open);
+    handle->open = reply;
+    pthread_mutex_unlock(&conn->lock);
     *out = handle;
     return IPC_OK;
 }
 
-ipc_err ipc__object_open(void **out, ipc_conn *conn, const char *name, ipc__opening opening, ipc__buf *reply)
+ipc_err ipc__object_open(void **out, ipc_conn *conn, const char *name, ipc__opening opening)
 {
     ipc_err err = IPC_OK;
     *out = NULL;
@@ -53,12 +59,12 @@ ipc_err ipc__object_open(void **out, ipc_conn *conn, const char *name, ipc__open
         ipc__buf_free(&opening.options);
         return err;
     }
-    err = open_at(out, conn, (ipc__where){.name = name}, opening, reply);
+    err = open_at(out, conn, (ipc__where){.name = name}, opening);
     ipc__conn_unref(conn);
     return err;
 }
 
-ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ipc__opening opening, ipc__buf *reply)
+ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ipc__opening opening)
 {
     *out = NULL;
     char *name = NULL;
@@ -68,7 +74,7 @@ ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ip
         return err;
     }
     opening.mode = IPC_OPEN_ATTACH;
-    err = open_at(out, conn, where, opening, reply);
+    err = open_at(out, conn, where, opening);
     if (!err) {
         ((ipc__handle *)*out)->name = name;
         name = NULL;

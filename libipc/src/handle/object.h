@@ -33,11 +33,11 @@ typedef struct ipc__opening {
     ipc__buf options; /* a packed map, which is taken over; none: an empty one */
 } ipc__opening;
 
-/* Open one by name, or, with NULL, a new one without. reply: what the hub says of its options; to be freed. */
-ipc_err ipc__object_open(void **out, ipc_conn *conn, const char *name, ipc__opening opening, ipc__buf *reply);
+/* Open one by name, or, with NULL, a new one without. */
+ipc_err ipc__object_open(void **out, ipc_conn *conn, const char *name, ipc__opening opening);
 
 /* Open what a ticket is for. */
-ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ipc__opening opening, ipc__buf *reply);
+ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ipc__opening opening);
 
 /*
  * An operation and its answer: so many numbers and bools (as 0 and 1). timeout_ms is how long the hub may take; it is no field by

@@ -35,13 +35,11 @@ ipc_err ipc_semaphore_open(ipc_semaphore **semaphore, ipc_conn *conn, const char
     if (err) {
         return err;
     }
-    ipc__buf reply = {0};
     ipc__opening opening = {.type = "semaphore", .size = sizeof **semaphore, .mode = options.mode};
     if (given && options.mode != IPC_OPEN_AS_IS) {
         pack_options(&opening.options, &options);
     }
-    err = ipc__object_open((void **)semaphore, conn, name, opening, &reply);
-    ipc__buf_free(&reply);
+    err = ipc__object_open((void **)semaphore, conn, name, opening);
     return err;
 }
 
@@ -50,10 +48,8 @@ ipc_err ipc_semaphore_attach(ipc_semaphore **semaphore, ipc_conn *conn, const ip
     if (!semaphore) {
         return ipc__fail(IPC_EINVAL, "no place for the semaphore");
     }
-    ipc__buf reply = {0};
     ipc_err err = ipc__object_attach((void **)semaphore, conn, ticket,
-                                     (ipc__opening){.type = "semaphore", .size = sizeof **semaphore}, &reply);
-    ipc__buf_free(&reply);
+                                     (ipc__opening){.type = "semaphore", .size = sizeof **semaphore});
     return err;
 }
 

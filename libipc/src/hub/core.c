@@ -238,6 +238,9 @@ static ipc_err cancel(ipc__session *session, ipc__envelope *envelope)
     DL_FOREACH2(session->calls, call, session_next)
     {
         if (call->seq == target && target) {
+            if (call->dropped) {
+                call->dropped(call);
+            }
             ipc__call_answer(call, IPC_EINTR);
             break;
         }

@@ -112,7 +112,7 @@ struct ipc__call {
     bool impatient;      /* it waits for what was recalled, and for nothing else */
     /* At its timeout: true if it is not to be answered, and freed, then. NULL: it is. */
     bool (*expired)(ipc__call *call);
-    void (*dropped)(ipc__call *call); /* before it goes with its hold; or NULL */
+    void (*dropped)(ipc__call *call); /* before it goes with its hold, or is cancelled; or NULL */
     uint64_t thread;                  /* of who waits for a mutex */
     uint64_t depth;                   /* how often it will have it; 0 is once */
     bool notified;                    /* by a condition */

@@ -21,6 +21,15 @@ void ipc__mutex_fini(ipc__mutex *mutex)
     mutex->depth = 0;
 }
 
+bool ipc__mutex_heard(ipc__mutex *mutex, const ipc__session *session, uint64_t thread)
+{
+    bool owns = ipc__mutex_owned(mutex, session, thread);
+    if (owns) {
+        mutex->owner.notified = false; /* it lives, and knows */
+    }
+    return owns;
+}
+
 /* ---- taking ---- */
 
 static void grant(ipc__mutex *mutex, ipc__session *session, uint64_t thread)
@@ -79,7 +88,7 @@ ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__reques
         !ipc__read_int(&request->envelope->at, &timeout_ms)) {
         return IPC_EPROTO;
     }
-    if (mutex->recursive && ipc__mutex_owned(mutex, hold->session, thread)) {
+    if (ipc__mutex_heard(mutex, hold->session, thread) && mutex->recursive) {
         mutex->depth++;
         answer(mutex, hold, request->seq, false);
         return IPC_OK;
@@ -119,7 +128,7 @@ ipc_err ipc__mutex_unlock(ipc__mutex *mutex, ipc__hold *hold, const ipc__request
     if (mutex->depth == 0) {
         return ipc__fail(IPC_ENOTHELD, "the %s is not locked: it was released already", mutex->object->ops->name);
     }
-    if (mutex->recursive && !ipc__mutex_owned(mutex, hold->session, thread)) {
+    if (!ipc__mutex_heard(mutex, hold->session, thread) && mutex->recursive) {
         return ipc__fail(IPC_ENOTOWNER, "the %s is another thread's: who took it releases it",
                          mutex->object->ops->name);
     }

@@ -46,6 +46,9 @@ ipc_err ipc__mutex_peek(const ipc__mutex *mutex, const ipc__hold *hold, const ip
 /* Whether a session's thread has it. */
 bool ipc__mutex_owned(const ipc__mutex *mutex, const ipc__session *session, uint64_t thread);
 
+/* The same, and it has done something with it since it was notified. */
+bool ipc__mutex_heard(ipc__mutex *mutex, const ipc__session *session, uint64_t thread);
+
 /* It is given up, however often it was taken; whoever waits is next. */
 void ipc__mutex_free(ipc__mutex *mutex);
 

@@ -117,7 +117,7 @@ enum {
     IPC__WINDOW = 4 * 1024 * 1024, /* put bytes of one session on their way */
     IPC__HANDLES_MAX = 1 << 16,    /* handles of one session */
     IPC__PERMITS_MAX = INT32_MAX,  /* of a semaphore */
-    IPC__PARTIES_MAX = 1 << 16,    /* of a barrier */
+    IPC__PARTIES_MAX = 1 << 12,    /* of a barrier */
 };
 
 #endif

@@ -12,9 +12,12 @@ struct barrier {
     ipc__object base;
     uint64_t parties;
     bool broken;
-    bool acting;        /* one party of a full generation acts; the others of it are the first ones that wait */
-    ipc__lease actor;   /* by which that one's end is seen */
-    ipc__call *waiters; /* in the order in which they came; who came too early for this generation is behind it */
+    bool cracked;                /* it is broken from the next generation on */
+    ipc__call *waiters;          /* of this generation, in the order in which they came */
+    ipc__call *early;            /* of the next one: while somebody acts for this one, which is full */
+    ipc__lease actor;            /* who acts: by it that one's end is seen; */
+    const ipc__hold *actor_hold; /* NULL: nobody does */
+    uint64_t actor_thread;
 };
 
 static struct barrier *barrier_of(ipc__object *object)
@@ -27,7 +30,7 @@ static struct barrier *barrier_of(ipc__object *object)
 static void stop_acting(struct barrier *barrier)
 {
     ipc__lease_remove(&barrier->actor);
-    barrier->acting = false;
+    barrier->actor_hold = NULL;
 }
 
 static void break_it(struct barrier *barrier)
@@ -35,6 +38,7 @@ static void break_it(struct barrier *barrier)
     barrier->broken = true;
     stop_acting(barrier);
     ipc__calls_answer(&barrier->waiters, IPC_EBROKEN);
+    ipc__calls_answer(&barrier->early, IPC_EBROKEN);
 }
 
 /* A party goes on, with its index; or it is to act before the others do. */
@@ -48,101 +52,133 @@ static void let_go(ipc__call *call, uint64_t index, bool act)
     ipc__call_forget(call);
 }
 
-static void let_others_go(struct barrier *barrier)
+static void let_all_go(struct barrier *barrier)
 {
-    for (uint64_t index = 0; index + 1 < barrier->parties; index++) {
+    for (uint64_t index = 0; barrier->waiters; index++) {
         let_go(barrier->waiters, index, false);
     }
 }
 
-/* As many generations as are full. */
-static void advance(struct barrier *barrier)
+static uint64_t waiting_in(const ipc__call *queue)
 {
     uint64_t waiting;
-    ipc__call *call;
-    DL_COUNT(barrier->waiters, call, waiting);
-    for (; waiting >= barrier->parties && !barrier->acting; waiting -= barrier->parties) {
-        ipc__call *last = barrier->waiters;
-        for (uint64_t i = 1; i < barrier->parties; i++) {
-            last = last->next;
-        }
-        bool acts = last->acts;
-        if (acts) {
-            barrier->acting = true;
-            ipc__lease_add(&barrier->actor, &barrier->base, last->hold->session);
-        }
-        let_go(last, barrier->parties - 1, acts);
-        if (!acts) {
-            let_others_go(barrier);
-        }
+    const ipc__call *call;
+    DL_COUNT(queue, call, waiting);
+    return waiting;
+}
+
+/* One more has come. */
+static void arrive(struct barrier *barrier)
+{
+    if (waiting_in(barrier->waiters) < barrier->parties) {
+        return;
+    }
+    ipc__call *last = barrier->waiters->prev;
+    if (last->acts) {
+        barrier->actor_hold = last->hold;
+        barrier->actor_thread = last->thread;
+        ipc__lease_add(&barrier->actor, &barrier->base, last->hold->session);
+        let_go(last, barrier->parties - 1, true);
+    } else {
+        let_all_go(barrier);
+    }
+}
+
+/* Who came early is of this generation now, and of those after it. */
+static void admit(struct barrier *barrier)
+{
+    while (barrier->early && !barrier->actor_hold) {
+        ipc__call *call = barrier->early;
+        DL_DELETE(barrier->early, call);
+        call->queue = &barrier->waiters;
+        DL_APPEND(barrier->waiters, call);
+        arrive(barrier);
     }
 }
 
 /* ---- operations ---- */
 
-/* Who is late breaks it for all. */
-static bool wait_late(ipc__call *call)
+/* Who is late, or goes, breaks it for all that wait with it; but not a generation that is full for one that came early. */
+static void leave(struct barrier *barrier, const ipc__call *call)
 {
-    break_it(barrier_of(call->hold->object));
-    return true; /* it was answered with the others */
+    bool early = call->queue == &barrier->early;
+    ipc__call **queues[] = {&barrier->early, &barrier->waiters};
+    barrier->cracked = barrier->cracked || early;
+    barrier->broken = barrier->broken || !early;
+    if (!early) {
+        stop_acting(barrier);
+    }
+    for (unsigned i = 0; i < (early ? 1 : 2); i++) {
+        ipc__call *other;
+        ipc__call *next;
+        DL_FOREACH_SAFE(*queues[i], other, next)
+        {
+            if (other != call) {
+                ipc__call_answer(other, IPC_EBROKEN);
+            }
+        }
+    }
 }
 
-/* So does who dies. */
+static bool wait_late(ipc__call *call)
+{
+    leave(barrier_of(call->hold->object), call);
+    return false; /* it is answered, too: with what it was given as late */
+}
+
 static void wait_dropped(ipc__call *call)
 {
     struct barrier *barrier = barrier_of(call->hold->object);
-    if (barrier->base.deleting) {
-        return; /* all are told that */
-    }
-    ipc__call *other;
-    ipc__call *next;
-    barrier->broken = true;
-    stop_acting(barrier);
-    DL_FOREACH_SAFE(barrier->waiters, other, next)
-    {
-        if (other != call) {
-            ipc__call_answer(other, IPC_EBROKEN);
-        }
+    if (!barrier->base.deleting) { /* else all are told that */
+        leave(barrier, call);
     }
 }
 
 static ipc_err barrier_wait(struct barrier *barrier, ipc__hold *hold, const ipc__request *request)
 {
+    uint64_t thread;
     int64_t timeout_ms;
     bool acts;
-    if (request->fields != 2 || !ipc__read_int(&request->envelope->at, &timeout_ms) ||
-        !ipc__read_bool(&request->envelope->at, &acts)) {
+    if (request->fields != 3 || !ipc__read_uint(&request->envelope->at, &thread) ||
+        !ipc__read_int(&request->envelope->at, &timeout_ms) || !ipc__read_bool(&request->envelope->at, &acts)) {
         return IPC_EPROTO;
     }
-    if (barrier->broken) {
+    if (barrier->broken || barrier->cracked) {
         return ipc__fail_plain(IPC_EBROKEN);
     }
     ipc__call *call;
-    ipc_err err = ipc__call_wait(&call, hold, request->seq, &barrier->waiters, timeout_ms, IPC_EBROKEN);
+    ipc_err err = ipc__call_wait(&call, hold, request->seq, barrier->actor_hold ? &barrier->early : &barrier->waiters,
+                                 timeout_ms, IPC_EBROKEN);
     if (err) {
         return err;
     }
+    call->thread = thread;
     call->acts = acts;
     call->expired = wait_late;
     call->dropped = wait_dropped;
-    advance(barrier);
+    if (!barrier->actor_hold) {
+        arrive(barrier);
+    }
     return IPC_OK;
 }
 
 /* PASS: whether the action went well. */
 static ipc_err barrier_pass(struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
 {
+    uint64_t thread;
     bool good;
-    if (request->fields != 1 || !ipc__read_bool(&request->envelope->at, &good)) {
+    if (request->fields != 2 || !ipc__read_uint(&request->envelope->at, &thread) ||
+        !ipc__read_bool(&request->envelope->at, &good)) {
         return IPC_EPROTO;
     }
-    if (!barrier->acting || barrier->actor.session != hold->session) {
+    if (!barrier->actor_hold || barrier->actor.session != hold->session || barrier->actor_thread != thread) {
         return ipc__fail(IPC_EBROKEN, "the barrier was reset or aborted while this party acted");
     }
     if (good) {
         stop_acting(barrier);
-        let_others_go(barrier);
-        advance(barrier);
+        let_all_go(barrier);
+        barrier->broken = barrier->cracked;
+        admit(barrier);
     } else {
         break_it(barrier);
     }
@@ -159,16 +195,15 @@ static ipc_err barrier_reset(struct barrier *barrier, const ipc__hold *hold, con
     }
     break_it(barrier);
     barrier->broken = abort;
+    barrier->cracked = false;
     ipc__reply(hold->session, hold->id, request->seq, IPC_OK);
     return IPC_OK;
 }
 
+/* Those of a generation that is not full yet. */
 static uint64_t n_waiting(const struct barrier *barrier)
 {
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(barrier->waiters, call, waiting);
-    return barrier->acting ? waiting - (barrier->parties - 1) : waiting;
+    return waiting_in(barrier->actor_hold ? barrier->early : barrier->waiters);
 }
 
 static ipc_err barrier_peek(const struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
@@ -236,6 +271,18 @@ static void barrier_fini(ipc__object *object)
     struct barrier *barrier = barrier_of(object);
     stop_acting(barrier);
     ipc__calls_answer(&barrier->waiters, IPC_EDELETED);
+    ipc__calls_answer(&barrier->early, IPC_EDELETED);
+}
+
+/* A handle goes: its party does not act any more. */
+static void barrier_detach(ipc__hold *hold, ipc__end end, uint64_t now)
+{
+    (void)end;
+    (void)now;
+    struct barrier *barrier = barrier_of(hold->object);
+    if (barrier->actor_hold == hold && !barrier->base.deleting) {
+        break_it(barrier);
+    }
 }
 
 static void barrier_lease_end(ipc__lease *lease, ipc__end end, bool last)
@@ -258,7 +305,7 @@ static void barrier_inspect(const ipc__object *object, msgpack_packer *packer)
     ipc__pack_uint(packer, "parties", barrier->parties);
     ipc__pack_uint(packer, "waiting", n_waiting(barrier));
     ipc__pack_bool(packer, "broken", barrier->broken);
-    ipc__pack_bool(packer, "acting", barrier->acting);
+    ipc__pack_bool(packer, "acting", barrier->actor_hold != NULL);
 }
 
 const ipc__object_ops ipc__barrier_ops = {
@@ -268,6 +315,7 @@ const ipc__object_ops ipc__barrier_ops = {
     .init = barrier_init,
     .match = barrier_match,
     .fini = barrier_fini,
+    .detach = barrier_detach,
     .request = barrier_request,
     .lease_end = barrier_lease_end,
     .describe = barrier_describe,

@@ -75,7 +75,7 @@ static ipc_err condition_wait(struct condition *condition, ipc__hold *hold, cons
         !ipc__read_int(&request->envelope->at, &timeout_ms)) {
         return IPC_EPROTO;
     }
-    if (!ipc__mutex_owned(&condition->mutex, hold->session, thread)) {
+    if (!ipc__mutex_heard(&condition->mutex, hold->session, thread)) {
         return not_owned("waiting");
     }
     ipc__call *call;
@@ -99,7 +99,7 @@ static ipc_err condition_notify(struct condition *condition, const ipc__hold *ho
         !ipc__read_uint(&request->envelope->at, &count)) {
         return IPC_EPROTO;
     }
-    if (!ipc__mutex_owned(&condition->mutex, hold->session, thread)) {
+    if (!ipc__mutex_heard(&condition->mutex, hold->session, thread)) {
         return not_owned("notifying");
     }
     count = count ? count : UINT64_MAX;
@@ -112,9 +112,6 @@ static ipc_err condition_notify(struct condition *condition, const ipc__hold *ho
 static ipc_err condition_request(ipc__hold *hold, const ipc__request *request)
 {
     struct condition *condition = condition_of(hold->object);
-    if (condition->mutex.owner.lease.session == hold->session) {
-        condition->mutex.owner.notified = false; /* it lives, and knows */
-    }
     switch (request->op) {
     case IPC__OP_ACQUIRE:
         return ipc__mutex_acquire(&condition->mutex, hold, request);

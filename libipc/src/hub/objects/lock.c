@@ -48,11 +48,6 @@ static void lock_lease_end(ipc__lease *lease, ipc__end end, bool last)
     ipc__mutex_abandon(mutex_of(lease->object));
 }
 
-static uint64_t lock_unread(const ipc__object *object)
-{
-    return ((const struct lock *)object)->mutex.abandoned; /* somebody is to be told yet */
-}
-
 static void lock_inspect(const ipc__object *object, msgpack_packer *packer)
 {
     msgpack_pack_map(packer, IPC__MUTEX_FIELDS);
@@ -67,7 +62,6 @@ const ipc__object_ops ipc__lock_ops = {
     .fini = lock_fini,
     .request = lock_request,
     .lease_end = lock_lease_end,
-    .unread = lock_unread,
     .inspect = lock_inspect,
 };
 
@@ -79,6 +73,5 @@ const ipc__object_ops ipc__rlock_ops = {
     .fini = lock_fini,
     .request = lock_request,
     .lease_end = lock_lease_end,
-    .unread = lock_unread,
     .inspect = lock_inspect,
 };
