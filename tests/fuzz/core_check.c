@@ -43,6 +43,9 @@ static uint64_t check_object(const ipc__object *object)
     if (object->ops == &ipc__pipe_ops) {
         return check_stream(sim_peek_pipe(object, 0)) + check_stream(sim_peek_pipe(object, 1));
     }
+    if (object->ops != &ipc__queue_ops) {
+        return 0; /* it holds no values */
+    }
     sim_queue_peek queue = sim_peek_queue(object);
     uint64_t bytes = check_stream(queue.stream);
     uint64_t items = queue.stream->ready_count + queue.stream->untaken + sim_peek_parked(queue.stream);

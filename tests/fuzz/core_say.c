@@ -47,11 +47,25 @@ static void say_redelivery(msgpack_packer *packer, uint8_t drawn)
     }
 }
 
+/* The options of semaphores and barriers; the others look at none. */
+static void say_bounds(msgpack_packer *packer, uint8_t drawn)
+{
+    msgpack_pack_map(packer, 3);
+    pack_text(packer, "value");
+    msgpack_pack_uint8(packer, drawn & 3);
+    pack_text(packer, "bounded");
+    drawn & 4 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    pack_text(packer, "parties");
+    msgpack_pack_uint8(packer, drawn >> 3 & 3);
+}
+
 static void say_open(peer *self, msgpack_packer *packer, input *in)
 {
-    static const char *const types[] = {"queue", "queue", "pipe", "lock"};
+    static const char *const types[] = {"queue", "queue", "pipe", "shelf"};
+    static const char *const kin[] = {"lock", "rlock", "condition", "semaphore", "event", "barrier"};
     uint8_t what = input_byte(in);
-    pack_text(packer, types[what % 4]);
+    bool synchronises = what >= 160;
+    pack_text(packer, synchronises ? kin[what % 6] : types[what % 4]);
     msgpack_pack_uint8(packer, what / 4 % 3);
     uint8_t where = input_byte(in);
     const unsigned char *pin = self->world->pins[where / 4 % PINS];
@@ -71,6 +85,10 @@ static void say_open(peer *self, msgpack_packer *packer, input *in)
     uint8_t options = input_byte(in);
     bool given[] = {options & 1, options & 2, options & 4, options & 8};
     uint8_t redelivery = input_byte(in);
+    if (synchronises) {
+        say_bounds(packer, options);
+        return;
+    }
     msgpack_pack_map(packer, (size_t)given[0] + given[1] + given[2] + given[3] + count_redelivery(redelivery));
     say_redelivery(packer, redelivery);
     if (given[0]) {
@@ -122,6 +140,26 @@ static uint64_t draw_position(const peer *self, uint32_t handle, input *in)
     return drawn >= 240 ? draw_number(in) : last - (drawn % 8 < last ? drawn % 8 : last);
 }
 
+/* A thread of a session: one of few. */
+static void say_thread(msgpack_packer *packer, input *in)
+{
+    msgpack_pack_uint8(packer, 1 + (uint8_t)input_below(in, 3));
+}
+
+/* WAIT: of an event (one field), a condition (two) or a barrier. */
+static void say_wait(uint32_t handle, uint64_t seq, msgpack_packer *packer, input *in)
+{
+    unsigned fields = 1 + (unsigned)input_below(in, 3);
+    ipc__write_op(packer, IPC__OP_WAIT, handle, seq, fields);
+    if (fields > 1) {
+        say_thread(packer, in);
+    }
+    msgpack_pack_int64(packer, draw_timeout(in));
+    if (fields > 2) {
+        input_below(in, 2) ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    }
+}
+
 static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *packer, input *in)
 {
     switch (op) {
@@ -153,6 +191,24 @@ static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *
     case IPC__OP_UNCREDITED:
         msgpack_pack_uint64(packer, draw_number(in));
         return;
+    case IPC__OP_ACQUIRE:
+        say_thread(packer, in);
+        msgpack_pack_int64(packer, draw_timeout(in));
+        return;
+    case IPC__OP_UNLOCK:
+    case IPC__OP_PEEK:
+        say_thread(packer, in);
+        return;
+    case IPC__OP_NOTIFY:
+        say_thread(packer, in);
+        msgpack_pack_uint8(packer, (uint8_t)input_below(in, 4));
+        return;
+    case IPC__OP_PASS:
+        say_thread(packer, in);
+        input_below(in, 2) ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        return;
+    case IPC__OP_SET:
+    case IPC__OP_RESET:
     case IPC__OP_SHUTDOWN:
     case IPC__OP_BYE:
         input_below(in, 2) ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
@@ -165,12 +221,14 @@ static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *
 void core_say(peer *self, input *in)
 {
     static const ipc__op ops[] = {
-        IPC__OP_OPEN,  IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_PUT,      IPC__OP_PUT,
-        IPC__OP_PUT,   IPC__OP_PUT,      IPC__OP_PUT_WAIT, IPC__OP_PUT_WAIT, IPC__OP_FLOW,     IPC__OP_FLOW,
-        IPC__OP_FLOW,  IPC__OP_POLL,     IPC__OP_POLL,     IPC__OP_RECALLED, IPC__OP_RECALLED, IPC__OP_DONE,
-        IPC__OP_DONE,  IPC__OP_DONE_ANY, IPC__OP_RELEASE,  IPC__OP_JOIN,     IPC__OP_SIZE,     IPC__OP_UNCREDITED,
-        IPC__OP_CLOSE, IPC__OP_UNLINK,   IPC__OP_LIST,     IPC__OP_PING,     IPC__OP_CANCEL,   IPC__OP_PIN,
-        IPC__OP_BYE,   IPC__OP_BIND,     IPC__OP_SHUTDOWN, IPC__OP_STAT,     IPC__OP_INFO,
+        IPC__OP_OPEN,    IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_OPEN,     IPC__OP_PUT,      IPC__OP_PUT,
+        IPC__OP_PUT,     IPC__OP_PUT,      IPC__OP_PUT_WAIT, IPC__OP_PUT_WAIT, IPC__OP_FLOW,     IPC__OP_FLOW,
+        IPC__OP_FLOW,    IPC__OP_POLL,     IPC__OP_POLL,     IPC__OP_RECALLED, IPC__OP_RECALLED, IPC__OP_DONE,
+        IPC__OP_DONE,    IPC__OP_DONE_ANY, IPC__OP_RELEASE,  IPC__OP_JOIN,     IPC__OP_SIZE,     IPC__OP_UNCREDITED,
+        IPC__OP_CLOSE,   IPC__OP_UNLINK,   IPC__OP_LIST,     IPC__OP_PING,     IPC__OP_CANCEL,   IPC__OP_PIN,
+        IPC__OP_BYE,     IPC__OP_BIND,     IPC__OP_SHUTDOWN, IPC__OP_STAT,     IPC__OP_INFO,     IPC__OP_ACQUIRE,
+        IPC__OP_ACQUIRE, IPC__OP_UNLOCK,   IPC__OP_PEEK,     IPC__OP_SET,      IPC__OP_WAIT,     IPC__OP_WAIT,
+        IPC__OP_NOTIFY,  IPC__OP_PASS,     IPC__OP_RESET,
     };
     if (ipc__outbox_full(&self->out)) {
         return;
@@ -182,6 +240,10 @@ void core_say(peer *self, input *in)
     msgpack_packer packer = ipc__packer(&self->out.ops);
     if (op == IPC__OP_DONE || op == IPC__OP_RELEASE) {
         say_delivery(self, handle, seq, &packer, op, in);
+        return;
+    }
+    if (op == IPC__OP_WAIT) {
+        say_wait(handle, seq, &packer, in);
         return;
     }
     ipc__write_op(&packer, op, handle, seq, (unsigned)strlen(fuzz_shape(op)));
