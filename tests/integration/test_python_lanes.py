@@ -7,7 +7,7 @@ import os
 
 import libipc
 import pytest
-from python_support import unique
+from python_support import PATIENCE, script, unique
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,29 @@ def test_lane__sessions_are_counted(hub):
         assert stat["shm_sessions"] == mine.count("shm") >= 1
         assert stat["zmq_sessions"] == mine.count("zmq") >= 1
         assert lane_of(two) == "zmq"
+
+
+LIMITED = """
+import resource, signal, sys
+import libipc
+
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it; other programs die of it
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+with libipc.connect(sys.argv[1]) as conn, conn.Queue() as q:
+    q.put(b"x" * (2 << 20))
+    assert len(q.get(timeout=20)) == 2 << 20
+    print(max(conn.stat()["who"], key=lambda each: each["session"])["lane"])
+try:
+    libipc.connect(sys.argv[1], lane="shm")
+except libipc.NoLane as err:
+    print(err)
+"""
+
+
+def test_lane__without_large_files_there_is_no_shared_memory(hub):
+    program = script(LIMITED, hub, env={**os.environ, "LIBIPC_LANE": "auto"})
+    out, _ = program.communicate(timeout=PATIENCE)
+    assert program.returncode == 0
+    lane, words = out.splitlines()
+    assert lane == "zmq"
+    assert "ulimit -f" in words
