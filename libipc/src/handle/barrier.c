@@ -30,8 +30,7 @@ ipc_err ipc_barrier_open(ipc_barrier **barrier, ipc_conn *conn, const char *name
         ipc__pack_text(&packer, "parties");
         msgpack_pack_uint32(&packer, options.parties);
     }
-    err = ipc__object_open((void **)barrier, conn, name, opening);
-    return err;
+    return ipc__object_open((void **)barrier, conn, name, opening);
 }
 
 ipc_err ipc_barrier_attach(ipc_barrier **barrier, ipc_conn *conn, const ipc_msg *ticket)
@@ -39,9 +38,8 @@ ipc_err ipc_barrier_attach(ipc_barrier **barrier, ipc_conn *conn, const ipc_msg 
     if (!barrier) {
         return ipc__fail(IPC_EINVAL, "no place for the barrier");
     }
-    ipc_err err =
-        ipc__object_attach((void **)barrier, conn, ticket, (ipc__opening){.type = "barrier", .size = sizeof **barrier});
-    return err;
+    return ipc__object_attach((void **)barrier, conn, ticket,
+                              (ipc__opening){.type = "barrier", .size = sizeof **barrier});
 }
 
 ipc_err ipc_barrier_share(ipc_barrier *barrier, ipc_msg **ticket)

@@ -25,8 +25,7 @@ ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char
         return err;
     }
     ipc__opening opening = {.type = "condition", .size = sizeof **condition, .mode = options.mode};
-    err = ipc__object_open((void **)condition, conn, name, opening);
-    return err;
+    return ipc__object_open((void **)condition, conn, name, opening);
 }
 
 ipc_err ipc_condition_attach(ipc_condition **condition, ipc_conn *conn, const ipc_msg *ticket)
@@ -34,9 +33,8 @@ ipc_err ipc_condition_attach(ipc_condition **condition, ipc_conn *conn, const ip
     if (!condition) {
         return ipc__fail(IPC_EINVAL, "no place for the condition");
     }
-    ipc_err err = ipc__object_attach((void **)condition, conn, ticket,
-                                     (ipc__opening){.type = "condition", .size = sizeof **condition});
-    return err;
+    return ipc__object_attach((void **)condition, conn, ticket,
+                              (ipc__opening){.type = "condition", .size = sizeof **condition});
 }
 
 ipc_err ipc_condition_share(ipc_condition *condition, ipc_msg **ticket)

@@ -24,8 +24,7 @@ ipc_err ipc_event_open(ipc_event **event, ipc_conn *conn, const char *name, cons
         return err;
     }
     ipc__opening opening = {.type = "event", .size = sizeof **event, .mode = options.mode};
-    err = ipc__object_open((void **)event, conn, name, opening);
-    return err;
+    return ipc__object_open((void **)event, conn, name, opening);
 }
 
 ipc_err ipc_event_attach(ipc_event **event, ipc_conn *conn, const ipc_msg *ticket)
@@ -33,9 +32,7 @@ ipc_err ipc_event_attach(ipc_event **event, ipc_conn *conn, const ipc_msg *ticke
     if (!event) {
         return ipc__fail(IPC_EINVAL, "no place for the event");
     }
-    ipc_err err =
-        ipc__object_attach((void **)event, conn, ticket, (ipc__opening){.type = "event", .size = sizeof **event});
-    return err;
+    return ipc__object_attach((void **)event, conn, ticket, (ipc__opening){.type = "event", .size = sizeof **event});
 }
 
 ipc_err ipc_event_share(ipc_event *event, ipc_msg **ticket)

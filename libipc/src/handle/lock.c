@@ -29,8 +29,7 @@ ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *name, const i
         return err;
     }
     ipc__opening opening = {.type = type_of(options.recursive), .size = sizeof **lock, .mode = options.mode};
-    err = ipc__object_open((void **)lock, conn, name, opening);
-    return err;
+    return ipc__object_open((void **)lock, conn, name, opening);
 }
 
 ipc_err ipc_lock_attach(ipc_lock **lock, ipc_conn *conn, const ipc_msg *ticket)

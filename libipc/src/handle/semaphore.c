@@ -12,7 +12,7 @@ struct ipc_semaphore {
     ipc__handle base;
 };
 
-/* What is not asked for is not compared. */
+/* Whoever gives options asks for both: an existing semaphore must have them. */
 static void pack_options(ipc__buf *buf, const ipc_semaphore_options *options)
 {
     msgpack_packer packer = ipc__packer(buf);
@@ -39,8 +39,7 @@ ipc_err ipc_semaphore_open(ipc_semaphore **semaphore, ipc_conn *conn, const char
     if (given && options.mode != IPC_OPEN_AS_IS) {
         pack_options(&opening.options, &options);
     }
-    err = ipc__object_open((void **)semaphore, conn, name, opening);
-    return err;
+    return ipc__object_open((void **)semaphore, conn, name, opening);
 }
 
 ipc_err ipc_semaphore_attach(ipc_semaphore **semaphore, ipc_conn *conn, const ipc_msg *ticket)
@@ -48,9 +47,8 @@ ipc_err ipc_semaphore_attach(ipc_semaphore **semaphore, ipc_conn *conn, const ip
     if (!semaphore) {
         return ipc__fail(IPC_EINVAL, "no place for the semaphore");
     }
-    ipc_err err = ipc__object_attach((void **)semaphore, conn, ticket,
-                                     (ipc__opening){.type = "semaphore", .size = sizeof **semaphore});
-    return err;
+    return ipc__object_attach((void **)semaphore, conn, ticket,
+                              (ipc__opening){.type = "semaphore", .size = sizeof **semaphore});
 }
 
 ipc_err ipc_semaphore_share(ipc_semaphore *semaphore, ipc_msg **ticket)
