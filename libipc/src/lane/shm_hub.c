@@ -187,6 +187,11 @@ static bool add_frames(ipc__shm_peer *peer, ipc__envelope *envelope)
             return false;
         }
         bool crowded = segment->bits && segment->used > IPC__SHM_SEGMENT_PAGES / 2;
+        peer->last_copied += crowded && peer->last ? block->length : 0;
+        if (peer->last_copied > IPC__SHM_SEGMENT_SIZE) {
+            ipc__block_unref(block); /* an honest client's places do not overlap before the hub gave one back */
+            return false;
+        }
         bool copied = crowded || segment->fd < 0 || (!segment->bits && block->length < ALONE_MIN);
         if (!segment->bits) { /* one value, and nothing else will come of it */
             DL_DELETE(peer->segments, segment);
@@ -343,6 +348,7 @@ void ipc__shm_peer_take(ipc__shm_peer *peer, ipc__shm_input_fn *input)
     if (peer->memory && peer->mapped && !peer->broken) {
         ipc__buf_reset(&peer->out); /* nobody reads it any more */
         peer->out_done = 0;
+        peer->last = true;
         while (take(peer, input) && peer->mapped && !peer->broken) {
         }
     }

@@ -46,9 +46,11 @@ struct ipc__shm_peer {
     bool broken;           /* it wrote what no honest client writes */
     bool is_active;
     bool is_dirty;
-    bool stirred;        /* something is to be told to who waits on a descriptor */
-    unsigned idle_looks; /* at an active one, in vain */
-    uint64_t copied;     /* bytes of its values, in this turn */
+    bool stirred;         /* something is to be told to who waits on a descriptor */
+    unsigned idle_looks;  /* at an active one, in vain */
+    uint64_t copied;      /* bytes of its values, in this turn */
+    bool last;            /* it is dead: what it has published is all there will be */
+    uint64_t last_copied; /* bytes of its segment, since then */
     ipc__shm_reader up;
     ipc__shm_writer down;
     ipc__buf partial;     /* pieces of a record that is not whole */
