@@ -16,7 +16,7 @@
 #define delete_ipc_pipe ipc_pipe_free
 #define delete_ipc_hub ipc_hub_free
 #define ipc_conn_unlink ipc_unlink
-#define ipc_conn_list ipc_list
+#define ipc_conn_list ipc_objects
 #define ipc_conn_stat ipc_stat
 #define ipc_conn_info ipc_info
 #define ipc_queue_take ipc_queue_get

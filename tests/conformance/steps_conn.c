@@ -61,7 +61,7 @@ static ipc_err do_unlink(const call *c)
 static ipc_err do_list(const call *c)
 {
     ipc_msg *list;
-    ipc_err err = ipc_list(c->self->conn, &list);
+    ipc_err err = ipc_objects(c->self->conn, &list);
     return give_msg(c, err, list);
 }
 

@@ -449,7 +449,7 @@ static void test_wire_client__names(void **state)
     expect(hub, "UNLINK");
     answer(hub, "LIST", "REPLY to LIST");
     ipc_msg *list;
-    assert_int_equal(ipc_list(conn, &list), IPC_OK);
+    assert_int_equal(ipc_objects(conn, &list), IPC_OK);
     expect(hub, "LIST");
     json_t *found = notation_of(list);
     assert_true(notation_same(found, json_array_get(member(vector("REPLY to LIST"), "means"), 4)));

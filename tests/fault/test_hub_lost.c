@@ -109,7 +109,7 @@ static ipc_err open_pipe(void *arg)
 static ipc_err list_all(void *arg)
 {
     ipc_msg *list;
-    ipc_err err = ipc_list(((user *)arg)->conn, &list);
+    ipc_err err = ipc_objects(((user *)arg)->conn, &list);
     if (!err) {
         ipc_msg_free(list);
     }

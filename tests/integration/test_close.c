@@ -128,7 +128,7 @@ static void test_close__ends_all_calls(void **state)
     CHECK_ERR(ipc_queue_open(&none, me.conn, "jobs", NULL), IPC_ECLOSED);
     CHECK_ERR(ipc_conn_flush(me.conn, IPC_FOREVER), IPC_ECLOSED);
     CHECK_ERR(ipc_unlink(me.conn, "jobs"), IPC_ECLOSED);
-    CHECK_ERR(ipc_list(me.conn, &ticket), IPC_ECLOSED);
+    CHECK_ERR(ipc_objects(me.conn, &ticket), IPC_ECLOSED);
     ipc_msg_free(item);
     ipc_queue_free(other);
     user_leave(&me);

@@ -374,7 +374,7 @@ static void test_fork__several_holders_of_an_end(void **state)
 static unsigned handles_of(ipc_conn *conn, const char *name)
 {
     ipc_msg *list;
-    CHECK_OK(ipc_list(conn, &list));
+    CHECK_OK(ipc_objects(conn, &list));
     const char *got = NULL;
     int handles = 0;
     CHECK_OK(ipc_unpack(list, "[{s:s,s:i}]", "name", &got, "handles", &handles));

@@ -108,7 +108,7 @@ static void test_open__names(void **state)
     ipc_queue_free(queue);
     CHECK_ERR(ipc_queue_open(&queue, conn, "not \xff utf-8", NULL), IPC_ENAME);
     ipc_msg *list;
-    CHECK_OK(ipc_list(conn, &list)); /* nobody's name may spoil it */
+    CHECK_OK(ipc_objects(conn, &list)); /* nobody's name may spoil it */
     ipc_msg_free(list);
     ipc_conn_free(conn);
 }
@@ -233,7 +233,7 @@ static void test_open__list_tells_what_there_is(void **state)
     user other = user_of(*state, "jobs", false, 0);
     put_numbers(me.queue, 1, 5);
     ipc_msg *list;
-    CHECK_OK(ipc_list(me.conn, &list));
+    CHECK_OK(ipc_objects(me.conn, &list));
     const char *name = NULL;
     const char *type = NULL;
     int size = 0;
@@ -246,7 +246,7 @@ static void test_open__list_tells_what_there_is(void **state)
     CHECK_INT(handles, 2);
     ipc_msg_free(list);
     CHECK_OK(ipc_unlink(other.conn, "jobs"));
-    CHECK_OK(ipc_list(me.conn, &list));
+    CHECK_OK(ipc_objects(me.conn, &list));
     CHECK_OK(ipc_unpack(list, "[!]"));
     ipc_msg_free(list);
     user_leave(&me);

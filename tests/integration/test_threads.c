@@ -239,7 +239,7 @@ static void test_threads__open_and_close_on_one_connection(void **state)
     struct shared *shared = shared_new(*state, false, 0);
     run(shared, opener, NULL);
     ipc_msg *list;
-    CHECK_OK(ipc_list(shared->conn, &list));
+    CHECK_OK(ipc_objects(shared->conn, &list));
     CHECK_OK(ipc_unpack(list, "[**!]")); /* "common" and "jobs": no handle was left to one without a name */
     ipc_msg_free(list);
     shared_free(shared);

@@ -157,7 +157,7 @@ static int print(const ipc_msg *list, bool json)
 static int list(ipc_conn *conn, bool json)
 {
     ipc_msg *list;
-    ipc_err err = ipc_list(conn, &list);
+    ipc_err err = ipc_objects(conn, &list);
     if (err) {
         return cli_fail(err, "cannot list the objects of %s", ipc_conn_address(conn));
     }

@@ -68,6 +68,8 @@ IPC_EXPORT ipc_err ipc_barrier_abort(ipc_barrier *barrier);
 /** Look at it; another moment it may be otherwise. As ipc_barrier_reset(). */
 IPC_EXPORT ipc_err ipc_barrier_stat(ipc_barrier *barrier, ipc_barrier_info *info);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_barrier_refer(ipc_barrier *barrier, ipc_msg **reference);
 /** A ticket: a value by which another program attaches (see ipc_queue_share()). */
 IPC_EXPORT ipc_err ipc_barrier_share(ipc_barrier *barrier, ipc_msg **ticket);
 /** Attach to what a ticket is for, on a connection or, with NULL, on the program's own to that hub. */

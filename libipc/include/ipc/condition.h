@@ -60,6 +60,8 @@ IPC_EXPORT ipc_err ipc_condition_wait(ipc_condition *condition, int64_t timeout_
  */
 IPC_EXPORT ipc_err ipc_condition_notify(ipc_condition *condition, uint32_t count);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_condition_refer(ipc_condition *condition, ipc_msg **reference);
 /** A ticket: a value by which another program attaches (see ipc_queue_share()). */
 IPC_EXPORT ipc_err ipc_condition_share(ipc_condition *condition, ipc_msg **ticket);
 /** Attach to what a ticket is for, on a connection or, with NULL, on the program's own to that hub. */

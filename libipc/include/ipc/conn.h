@@ -82,14 +82,14 @@ IPC_EXPORT ipc_err ipc_unlink(ipc_conn *conn, const char *name);
  * @return IPC_OK; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM.
  * Thread safety: any thread. Blocking: one round trip.
  */
-IPC_EXPORT ipc_err ipc_list(ipc_conn *conn, ipc_msg **list);
+IPC_EXPORT ipc_err ipc_objects(ipc_conn *conn, ipc_msg **list);
 
 /**
  * Look at the hub: a map of its version, process, time of life, sessions, objects, memory, limits, and what it refused.
  * docs/command.md explains each.
  *
  * @param[out] stat  The caller owns it: ipc_msg_free().
- * @return As ipc_list(). Blocking: one round trip.
+ * @return As ipc_objects(). Blocking: one round trip.
  */
 IPC_EXPORT ipc_err ipc_stat(ipc_conn *conn, ipc_msg **stat);
 
@@ -97,7 +97,7 @@ IPC_EXPORT ipc_err ipc_stat(ipc_conn *conn, ipc_msg **stat);
  * Look at one named object: a map of its type, options, what it holds, who holds it, and who waits.
  *
  * @param[out] info  The caller owns it: ipc_msg_free().
- * @return IPC_ENOENT; as ipc_list(). Blocking: one round trip.
+ * @return IPC_ENOENT; as ipc_objects(). Blocking: one round trip.
  */
 IPC_EXPORT ipc_err ipc_info(ipc_conn *conn, const char *name, ipc_msg **info);
 

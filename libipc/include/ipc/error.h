@@ -54,7 +54,12 @@ IPC_BEGIN_DECLS
     X(IPC_ELANE, -38, "the lane that was asked for cannot be had")                                                     \
     X(IPC_ENOTHELD, -39, "it was released more often than it was acquired")                                            \
     X(IPC_ENOTOWNER, -40, "another thread or process has it")                                                          \
-    X(IPC_EBROKEN, -41, "the barrier is broken")
+    X(IPC_EBROKEN, -41, "the barrier is broken")                                                                       \
+    X(IPC_EKEY, -42, "no such key")                                                                                    \
+    X(IPC_EINDEX, -43, "no such index")                                                                                \
+    X(IPC_EABSENT, -44, "no such value")                                                                               \
+    X(IPC_ERANGE, -45, "a number beyond what its type holds")                                                          \
+    X(IPC_EKIND, -46, "a value of another kind than needed")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),

@@ -49,6 +49,8 @@ IPC_EXPORT ipc_err ipc_event_is_set(ipc_event *event, bool *set);
  */
 IPC_EXPORT ipc_err ipc_event_wait(ipc_event *event, int64_t timeout_ms);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_event_refer(ipc_event *event, ipc_msg **reference);
 /** A ticket: a value by which another program attaches (see ipc_queue_share()). */
 IPC_EXPORT ipc_err ipc_event_share(ipc_event *event, ipc_msg **ticket);
 /** Attach to what a ticket is for, on a connection or, with NULL, on the program's own to that hub. */

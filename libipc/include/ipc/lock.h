@@ -68,6 +68,8 @@ IPC_EXPORT ipc_err ipc_lock_release(ipc_lock *lock);
  */
 IPC_EXPORT ipc_err ipc_lock_peek(ipc_lock *lock, bool *locked, bool *mine);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_lock_refer(ipc_lock *lock, ipc_msg **reference);
 /** A ticket: a value by which another program attaches (see ipc_queue_share()). */
 IPC_EXPORT ipc_err ipc_lock_share(ipc_lock *lock, ipc_msg **ticket);
 /** Attach to what a ticket is for, on a connection or, with NULL, on the program's own to that hub. */

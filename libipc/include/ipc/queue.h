@@ -225,6 +225,8 @@ IPC_EXPORT ipc_err ipc_queue_flush(ipc_queue *queue, int64_t timeout_ms);
 /** Its name, borrowed from the handle; NULL for a queue without one. */
 IPC_EXPORT const char *ipc_queue_name(const ipc_queue *queue);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_queue_refer(ipc_queue *queue, ipc_msg **reference);
 /**
  * A ticket with which another process of this host, forked, spawned or unrelated, opens the same queue, also one
  * without a name. The queue is kept alive for it until this session ends, or a minute after the ticket's first use.

@@ -55,6 +55,8 @@ IPC_EXPORT ipc_err ipc_semaphore_release(ipc_semaphore *semaphore, uint32_t coun
 /** How many permits there are; another moment it may be otherwise. @return IPC_OK; IPC_EDELETED; IPC_ELOST; IPC_ECLOSED; IPC_ENOMEM. Any thread. Blocking: one round trip. */
 IPC_EXPORT ipc_err ipc_semaphore_value(ipc_semaphore *semaphore, uint64_t *value);
 
+/** A value that stands for it, to be stored in a container of the same hub (see ipc_dict_refer()). */
+IPC_EXPORT ipc_err ipc_semaphore_refer(ipc_semaphore *semaphore, ipc_msg **reference);
 /** A ticket: a value by which another program attaches (see ipc_queue_share()). */
 IPC_EXPORT ipc_err ipc_semaphore_share(ipc_semaphore *semaphore, ipc_msg **ticket);
 /** Attach to what a ticket is for, on a connection or, with NULL, on the program's own to that hub. */

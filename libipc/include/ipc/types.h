@@ -50,6 +50,12 @@ typedef struct ipc_event ipc_event;
 typedef struct ipc_condition ipc_condition;
 /** A handle on a barrier. */
 typedef struct ipc_barrier ipc_barrier;
+/** A handle on a dict or a namespace. */
+typedef struct ipc_dict ipc_dict;
+/** A handle on a list. */
+typedef struct ipc_list ipc_list;
+/** A handle on an array or a value. */
+typedef struct ipc_array ipc_array;
 /** One value, as packed bytes (msgpack). */
 typedef struct ipc_msg ipc_msg;
 

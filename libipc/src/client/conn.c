@@ -455,7 +455,7 @@ static ipc_err ask_value(ipc_conn *conn, ipc__op op, const char *text, ipc_msg *
     return err;
 }
 
-ipc_err ipc_list(ipc_conn *conn, ipc_msg **list)
+ipc_err ipc_objects(ipc_conn *conn, ipc_msg **list)
 {
     return ask_value(conn, IPC__OP_LIST, NULL, list);
 }

@@ -83,9 +83,10 @@ struct ipc__handle {
 
 /* Where an object is found. */
 typedef struct ipc__where {
-    const char *name; /* a name; or */
-    ipc__bytes pin;   /* a pin; or */
-    uint32_t sibling; /* another handle's number; or none of them: a new object without a name */
+    const char *name;     /* a name; or */
+    ipc__bytes pin;       /* a pin; or */
+    ipc__bytes reference; /* a reference, packed; or */
+    uint32_t sibling;     /* another handle's number; or none of them: a new object without a name */
 } ipc__where;
 
 /*
@@ -120,9 +121,12 @@ void ipc__handles_signal(ipc_conn *conn);
 /* Its descriptor: made without looking at what the next call is to tell. IPC_ECLOSED; IPC_ESYS; a forked child's errors. */
 ipc_err ipc__handle_fd(ipc__handle *handle, int *fd);
 
-/* A ticket; and where it leads. */
+/* ---- tickets and references (handle/ticket.c) ---- */
+
+/* A ticket; a reference; and where one or the other leads. */
 ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket);
-ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin);
+ipc_err ipc__handle_refer(ipc__handle *handle, ipc_msg **reference);
+ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__where *where);
 
 /* Wait until the hub owns what was put through the handle. */
 ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms);
@@ -134,6 +138,12 @@ ipc_err ipc__put(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint6
 
 /* The same, and wait until the hub owns it. */
 ipc_err ipc__put_confirm(ipc__handle *handle, ipc__bytes value, ipc__block *block, uint64_t deadline);
+
+/*
+ * The value of the operation that begins at start of the outbox; block: where its bytes live if they may be referenced, or NULL. On
+ * failure the operation is taken back: IPC_ENOMEM.
+ */
+ipc_err ipc__value_write(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block);
 
 /* A block that keeps a message alive. NULL: out of memory. */
 ipc__block *ipc__block_of_msg(const ipc_msg *msg);

@@ -147,15 +147,13 @@ static bool place(ipc_conn *conn, unsigned frames)
     return !claims || conn->out.frame_count == frames || claims->place(conn->link, &conn->out);
 }
 
-/* Write the operation's value. Out of memory: the operation is taken back. */
-static ipc_err write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block)
+ipc_err ipc__value_write(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block)
 {
     unsigned frames = conn->out.frame_count;
     ipc__block *staged = stage(conn, value);
     bool written = ipc__write_value(&conn->out, value, staged ? staged : block) && !conn->out.ops.failed;
     ipc__block_unref(staged);
     if (written && place(conn, frames)) {
-        conn->sent += value.length;
         return IPC_OK;
     }
     if (conn->out.frame_count > frames) {
@@ -170,12 +168,20 @@ static ipc_err write_value(ipc_conn *conn, size_t start, ipc__bytes value, ipc__
                    : ipc__fail_plain(IPC_ENOMEM);
 }
 
+/* The same for a put, whose bytes count. */
+static ipc_err write_put(ipc_conn *conn, size_t start, ipc__bytes value, ipc__block *block)
+{
+    ipc_err err = ipc__value_write(conn, start, value, block);
+    conn->sent += err ? 0 : value.length;
+    return err;
+}
+
 static ipc_err put_pipelined(ipc__handle *handle, ipc__bytes value, ipc__block *block)
 {
     ipc_conn *conn = handle->conn;
     size_t start = conn->out.ops.length;
     ipc__op_begin(conn, IPC__OP_PUT, handle->id, 1);
-    ipc_err err = write_value(conn, start, value, block);
+    ipc_err err = write_put(conn, start, value, block);
     if (!err) {
         ipc__conn_post(conn);
     }
@@ -188,7 +194,7 @@ static ipc_err put_asking(ipc__handle *handle, ipc__bytes value, ipc__block *blo
     size_t start = conn->out.ops.length;
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_PUT_WAIT, handle->id, 2);
     msgpack_pack_int64(&packer, ipc__left_ms(ipc__now(), deadline));
-    ipc_err err = write_value(conn, start, value, block);
+    ipc_err err = write_put(conn, start, value, block);
     if (err) {
         return err;
     }

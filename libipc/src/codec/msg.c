@@ -95,7 +95,7 @@ ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length)
     return IPC_OK;
 }
 
-ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
+static ipc_err copy_within(ipc_msg **out, const void *bytes, size_t length, ipc_value_limits limits)
 {
     *out = ipc__msg_new(length);
     if (!*out) {
@@ -104,7 +104,7 @@ ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
     if (length > 0) {
         memcpy((*out)->bytes, bytes, length);
     }
-    ipc_err err = ipc__scan_within((*out)->data, length, (ipc_value_limits)IPC_VALUE_LIMITS_INIT);
+    ipc_err err = ipc__scan_within((*out)->data, length, limits);
     if (err) {
         ipc_msg_free(*out);
         *out = NULL;
@@ -112,6 +112,18 @@ ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
     }
     atomic_store_explicit(&(*out)->checked, true, memory_order_relaxed);
     return IPC_OK;
+}
+
+ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
+{
+    return copy_within(out, bytes, length, (ipc_value_limits)IPC_VALUE_LIMITS_INIT);
+}
+
+ipc_err ipc__msg_result(ipc_msg **out, const void *bytes, size_t length)
+{
+    ipc_value_limits limits = ipc_get_value_limits();
+    limits.max_depth += IPC__DEPTH_EXTRA;
+    return copy_within(out, bytes, length, limits);
 }
 
 /* Copy what others may still write. False: out of memory. */

@@ -19,11 +19,12 @@ typedef struct scan {
     const unsigned char *at; /* on a fault: where it is */
     const unsigned char *end;
     uint64_t nodes;
+    uint64_t handles;
     uint32_t max_nodes;
     unsigned depth;
     unsigned max_depth;
     ipc_err err; /* what a reason means */
-    scan_level levels[IPC__DEPTH_MAX];
+    scan_level levels[IPC__DEPTH_MAX + IPC__DEPTH_EXTRA];
 } scan;
 
 static atomic_uint limit_depth = IPC__DEPTH;
@@ -169,6 +170,8 @@ static const char *scan_step(scan *s)
     } else if (value.kind == IPC_KIND_ARRAY || value.kind == IPC_KIND_MAP) {
         reason = scan_enter(s, &value);
         s->at = reason ? head : s->at;
+    } else if (value.kind == IPC_KIND_EXT && value.as.bytes.ext == IPC_EXT_HANDLE) {
+        s->handles++;
     }
     return reason;
 }
@@ -178,37 +181,56 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length)
     return ipc__scan_within(bytes, length, ipc_get_value_limits());
 }
 
-ipc_err ipc__scan_within(const unsigned char *bytes, size_t length, ipc_value_limits limits)
+static ipc_err scan_fail(const scan *s, const char *reason, size_t offset, size_t length)
+{
+    if (s->err == IPC_EDEPTH || s->err == IPC_EELEMENTS) {
+        return ipc__fail(s->err, "%s %u: offset %zu of %zu bytes; ipc_set_value_limits() allows more", reason,
+                         s->err == IPC_EDEPTH ? s->max_depth : s->max_nodes, offset, length);
+    }
+    return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, offset, length);
+}
+
+/* Its limits are set; the levels stay as they are: most values have none. */
+static ipc_err scan_whole(scan *s, const unsigned char *bytes, size_t length)
 {
     if (length == 0) {
         return ipc__fail(IPC_EBADMSG, "no bytes, where one value should be");
     }
-    scan s; /* the levels stay as they are: most values have none */
-    s.at = bytes;
-    s.end = bytes + length;
-    s.nodes = 1;
-    s.depth = 0;
-    s.err = IPC_EBADMSG;
-    s.max_depth = limits.max_depth;
-    s.max_nodes = limits.max_elements;
+    s->at = bytes;
+    s->end = bytes + length;
+    s->nodes = 1;
+    s->handles = 0;
+    s->depth = 0;
+    s->err = IPC_EBADMSG;
     const char *reason;
     do {
-        reason = scan_step(&s);
-        while (!reason && s.depth > 0 && s.levels[s.depth - 1].due == 0) {
-            s.depth--;
+        reason = scan_step(s);
+        while (!reason && s->depth > 0 && s->levels[s->depth - 1].due == 0) {
+            s->depth--;
         }
-    } while (!reason && s.depth > 0);
-    if (!reason && s.at != s.end) {
+    } while (!reason && s->depth > 0);
+    if (!reason && s->at != s->end) {
         reason = "bytes are left behind the value";
     }
-    if (!reason) {
-        return IPC_OK;
-    }
-    if (s.err == IPC_EDEPTH || s.err == IPC_EELEMENTS) {
-        return ipc__fail(s.err, "%s %u: offset %zu of %zu bytes; ipc_set_value_limits() allows more", reason,
-                         s.err == IPC_EDEPTH ? s.max_depth : s.max_nodes, (size_t)(s.at - bytes), length);
-    }
-    return ipc__fail(IPC_EBADMSG, "%s: offset %zu of %zu bytes", reason, (size_t)(s.at - bytes), length);
+    return reason ? scan_fail(s, reason, (size_t)(s->at - bytes), length) : IPC_OK;
+}
+
+ipc_err ipc__scan_within(const unsigned char *bytes, size_t length, ipc_value_limits limits)
+{
+    scan s;
+    s.max_depth = limits.max_depth;
+    s.max_nodes = limits.max_elements;
+    return scan_whole(&s, bytes, length);
+}
+
+ipc_err ipc__scan_stored(const unsigned char *bytes, size_t length, unsigned levels, uint64_t *handles)
+{
+    scan s;
+    s.max_depth = IPC__DEPTH_MAX + levels;
+    s.max_nodes = UINT32_MAX;
+    ipc_err err = scan_whole(&s, bytes, length);
+    *handles = s.handles;
+    return err;
 }
 
 ipc_err ipc_msg_check(const void *bytes, size_t length)

@@ -11,6 +11,7 @@
 enum {
     IPC__DEPTH = 32,         /* by default */
     IPC__DEPTH_MAX = 128,    /* what may be asked for: bindings recurse */
+    IPC__DEPTH_EXTRA = 4,    /* levels around a value that an operation has */
     IPC__ELEMENTS = 1 << 24, /* by default */
 };
 
@@ -19,6 +20,12 @@ ipc_err ipc__scan(const unsigned char *bytes, size_t length);
 
 /* The same within limits other than the process's. */
 ipc_err ipc__scan_within(const unsigned char *bytes, size_t length, ipc_value_limits limits);
+
+/*
+ * What a hub is sent to keep: a value in so many levels of the operation's own, as deep as any program may have it. *handles: how
+ * many references are in it.
+ */
+ipc_err ipc__scan_stored(const unsigned char *bytes, size_t length, unsigned levels, uint64_t *handles);
 
 /*
  * How many bytes from the start are whole UTF-8 characters: length, if all is well. Strict: nothing overlong, no

@@ -42,6 +42,11 @@ ipc_err ipc_barrier_attach(ipc_barrier **barrier, ipc_conn *conn, const ipc_msg 
                               (ipc__opening){.type = "barrier", .size = sizeof **barrier});
 }
 
+ipc_err ipc_barrier_refer(ipc_barrier *barrier, ipc_msg **reference)
+{
+    return ipc__handle_refer(&barrier->base, reference);
+}
+
 ipc_err ipc_barrier_share(ipc_barrier *barrier, ipc_msg **ticket)
 {
     return ipc__handle_share(&barrier->base, ticket);

@@ -37,6 +37,11 @@ ipc_err ipc_condition_attach(ipc_condition **condition, ipc_conn *conn, const ip
                               (ipc__opening){.type = "condition", .size = sizeof **condition});
 }
 
+ipc_err ipc_condition_refer(ipc_condition *condition, ipc_msg **reference)
+{
+    return ipc__handle_refer(&condition->base, reference);
+}
+
 ipc_err ipc_condition_share(ipc_condition *condition, ipc_msg **ticket)
 {
     return ipc__handle_share(&condition->base, ticket);

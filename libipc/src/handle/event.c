@@ -35,6 +35,11 @@ ipc_err ipc_event_attach(ipc_event **event, ipc_conn *conn, const ipc_msg *ticke
     return ipc__object_attach((void **)event, conn, ticket, (ipc__opening){.type = "event", .size = sizeof **event});
 }
 
+ipc_err ipc_event_refer(ipc_event *event, ipc_msg **reference)
+{
+    return ipc__handle_refer(&event->base, reference);
+}
+
 ipc_err ipc_event_share(ipc_event *event, ipc_msg **ticket)
 {
     return ipc__handle_share(&event->base, ticket);

@@ -1,5 +1,5 @@
 /*
- * Handles: opening, entering and leaving calls, sharing, closing.
+ * Handles: opening, entering and leaving calls, closing.
  * Touches the handle and its connection, under the connection's lock.
  */
 #include "client/handle.h"
@@ -57,6 +57,8 @@ static void pack_where(msgpack_packer *packer, const ipc__where *where)
         ipc__pack_text(packer, where->name);
     } else if (where->pin.length) {
         msgpack_pack_bin_with_body(packer, where->pin.data, where->pin.length);
+    } else if (where->reference.length) {
+        ipc__buf_write(packer->data, (const char *)where->reference.data, where->reference.length);
     } else if (where->sibling) {
         msgpack_pack_uint32(packer, where->sibling);
     } else {
@@ -305,87 +307,6 @@ ipc_err ipc__handle_flush(ipc__handle *handle, int64_t timeout_ms)
         err = deferred(handle);
     }
     return ipc__handle_leave(handle, err);
-}
-
-/* ---- sharing ---- */
-
-/* A ticket: ["libipc", version, address, type, name or nil, pin]. */
-enum { TICKET_VERSION = 1, TICKET_FIELDS = 6 };
-
-static ipc_err pack_ticket(const ipc__handle *handle, const ipc__buf *pin, ipc_msg **ticket)
-{
-    ipc__buf buf = {0};
-    msgpack_packer packer = ipc__packer(&buf);
-    const char *address = handle->conn->address.text;
-    msgpack_pack_array(&packer, TICKET_FIELDS);
-    msgpack_pack_str_with_body(&packer, "libipc", 6);
-    msgpack_pack_int(&packer, TICKET_VERSION);
-    ipc__pack_text(&packer, address);
-    ipc__pack_text(&packer, handle->type);
-    if (handle->name) {
-        ipc__pack_text(&packer, handle->name);
-    } else {
-        msgpack_pack_nil(&packer);
-    }
-    ipc__buf_write(&buf, (const char *)pin->data, pin->length);
-    ipc_err err = buf.failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__msg_answer(ticket, buf.data, buf.length);
-    ipc__buf_free(&buf);
-    return err;
-}
-
-ipc_err ipc__handle_share(ipc__handle *handle, ipc_msg **ticket)
-{
-    *ticket = NULL;
-    ipc_err err = ipc__handle_enter(handle);
-    if (err) {
-        return err;
-    }
-    ipc__op_begin(handle->conn, IPC__OP_PIN, handle->id, 0);
-    ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
-    err = err ? err : pack_ticket(handle, &pending.reply, ticket);
-    ipc__buf_free(&pending.reply);
-    return ipc__handle_leave(handle, err);
-}
-
-static char *copy_text(ipc__bytes text)
-{
-    return strndup((const char *)text.data, text.length);
-}
-
-ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **conn, char **name, ipc__bytes *pin)
-{
-    ipc_cursor at;
-    uint32_t fields;
-    uint64_t version;
-    ipc__bytes magic;
-    ipc__bytes address;
-    ipc__bytes kind;
-    ipc_value named;
-    if (!ticket || ipc_cursor_open(&at, ticket) || !ipc__read_array(&at, &fields) || fields != TICKET_FIELDS ||
-        !ipc__read_str(&at, &magic) || magic.length != 6 || memcmp(magic.data, "libipc", 6) != 0 ||
-        !ipc__read_uint(&at, &version) || version != TICKET_VERSION || !ipc__read_str(&at, &address) ||
-        !ipc__read_str(&at, &kind) || ipc_cursor_next(&at, &named) || !ipc__read_bin(&at, pin) ||
-        (named.kind != IPC_KIND_STR && named.kind != IPC_KIND_NULL)) {
-        return ipc__fail(IPC_EBADMSG, "that is no ticket of this libipc");
-    }
-    if (kind.length != strlen(type) || memcmp(kind.data, type, kind.length) != 0) {
-        return ipc__fail(IPC_ETYPE, "the ticket is for a %.*s, not a %s", (int)kind.length, (const char *)kind.data,
-                         type);
-    }
-    *name = named.kind == IPC_KIND_STR ? strndup(named.as.bytes.data, named.as.bytes.length) : NULL;
-    if (*conn) {
-        ipc__conn_ref(*conn);
-        return IPC_OK;
-    }
-    char *where = copy_text(address);
-    ipc_err err = where ? ipc__conn_shared(conn, where) : ipc__fail_plain(IPC_ENOMEM);
-    free(where);
-    if (err) {
-        free(*name);
-        *name = NULL;
-    }
-    return err;
 }
 
 /* ---- ends ---- */

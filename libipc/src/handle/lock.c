@@ -46,6 +46,11 @@ ipc_err ipc_lock_attach(ipc_lock **lock, ipc_conn *conn, const ipc_msg *ticket)
     return err;
 }
 
+ipc_err ipc_lock_refer(ipc_lock *lock, ipc_msg **reference)
+{
+    return ipc__handle_refer(&lock->base, reference);
+}
+
 ipc_err ipc_lock_share(ipc_lock *lock, ipc_msg **ticket)
 {
     return ipc__handle_share(&lock->base, ticket);

@@ -69,7 +69,7 @@ ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ip
     *out = NULL;
     char *name = NULL;
     ipc__where where = {0};
-    ipc_err err = ipc__ticket_read(ticket, opening.type, &conn, &name, &where.pin);
+    ipc_err err = ipc__ticket_read(ticket, opening.type, &conn, &name, &where);
     if (err) {
         return err;
     }

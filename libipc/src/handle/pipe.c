@@ -160,7 +160,7 @@ ipc_err ipc_pipe_attach(ipc_pipe **out, ipc_conn *conn, const ipc_msg *ticket)
     *out = NULL;
     char *name = NULL;
     ipc__where where = {0};
-    ipc_err err = ipc__ticket_read(ticket, "pipe", &conn, &name, &where.pin);
+    ipc_err err = ipc__ticket_read(ticket, "pipe", &conn, &name, &where);
     if (err) {
         return err;
     }

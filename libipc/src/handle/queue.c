@@ -180,7 +180,7 @@ ipc_err ipc_queue_attach(ipc_queue **out, ipc_conn *conn, const ipc_msg *ticket)
     *out = NULL;
     char *name = NULL;
     ipc__where where = {0};
-    ipc_err err = ipc__ticket_read(ticket, "queue", &conn, &name, &where.pin);
+    ipc_err err = ipc__ticket_read(ticket, "queue", &conn, &name, &where);
     if (err) {
         return err;
     }
@@ -192,6 +192,11 @@ ipc_err ipc_queue_attach(ipc_queue **out, ipc_conn *conn, const ipc_msg *ticket)
     free(name);
     ipc__conn_unref(conn);
     return err;
+}
+
+ipc_err ipc_queue_refer(ipc_queue *queue, ipc_msg **reference)
+{
+    return ipc__handle_refer(&queue->base, reference);
 }
 
 ipc_err ipc_queue_share(ipc_queue *queue, ipc_msg **ticket)

@@ -51,6 +51,11 @@ ipc_err ipc_semaphore_attach(ipc_semaphore **semaphore, ipc_conn *conn, const ip
                               (ipc__opening){.type = "semaphore", .size = sizeof **semaphore});
 }
 
+ipc_err ipc_semaphore_refer(ipc_semaphore *semaphore, ipc_msg **reference)
+{
+    return ipc__handle_refer(&semaphore->base, reference);
+}
+
 ipc_err ipc_semaphore_share(ipc_semaphore *semaphore, ipc_msg **ticket)
 {
     return ipc__handle_share(&semaphore->base, ticket);

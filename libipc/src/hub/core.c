@@ -5,6 +5,7 @@
 #include "hub/core.h"
 
 #include "codec/scan.h"
+#include "hub/reference.h"
 #include "hub/registry.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -25,6 +26,7 @@ void ipc__core_fini(ipc__core *core)
     ipc__registry_clear(core);
     ipc__timers_free(&core->timers);
     ipc__buf_free(&core->scratch);
+    ipc__buf_free(&core->result);
     ipc__slabs_free(&core->slabs);
 }
 
@@ -154,6 +156,7 @@ void ipc__core_session_end(ipc__session *session, ipc__end end, uint64_t now)
         bool last = !session->leases || session->leases->prev->object != object;
         object->ops->lease_end(lease, end, last);
     }
+    ipc__grants_drop(session);
     session->lane->peer_gone(session->peer);
     session_free(session);
 }
@@ -173,20 +176,31 @@ void ipc__lease_remove(ipc__lease *lease)
     }
 }
 
+ipc_err ipc__core_room(const ipc__core *core, uint64_t bytes)
+{
+    if (core->memory + bytes > core->options.max_memory) {
+        return ipc__fail(IPC_EMEMORY,
+                         "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
+                         "with a higher limit",
+                         (unsigned long long)core->memory, (unsigned long long)core->options.max_memory);
+    }
+    return IPC_OK;
+}
+
 /* ---- operations ---- */
 
 /* Step over the fields of an operation that nobody handles. A put's value counts as taken in. */
 static ipc_err skip_fields(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
 {
     for (uint32_t i = 0; i < head->fields; i++) {
-        bool value = (head->op == IPC__OP_PUT && i == 0) || (head->op == IPC__OP_PUT_WAIT && i == 1);
-        if (value) {
+        bool put = (head->op == IPC__OP_PUT && i == 0) || (head->op == IPC__OP_PUT_WAIT && i == 1);
+        if (put || (head->op == IPC__OP_INVOKE && i == 1)) {
             ipc__bytes bytes;
             ipc__block *block;
             if (!ipc__read_value(envelope, &bytes, &block)) {
                 return IPC_EPROTO;
             }
-            session->acked += bytes.length;
+            session->acked += put ? bytes.length : 0;
         } else if (ipc_cursor_skip(&envelope->at) != IPC_OK) {
             return IPC_EPROTO;
         }
@@ -254,9 +268,10 @@ static ipc_err session_op(ipc__session *session, const ipc__head *head, ipc__env
         uint32_t fields;
         ipc_err (*run)(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
     } ops[] = {
-        [IPC__OP_OPEN] = {4, ipc__registry_open}, [IPC__OP_UNLINK] = {1, ipc__registry_unlink},
-        [IPC__OP_LIST] = {0, ipc__registry_list}, [IPC__OP_PIN] = {0, ipc__registry_pin},
-        [IPC__OP_STAT] = {0, ipc__registry_stat}, [IPC__OP_INFO] = {1, ipc__registry_info},
+        [IPC__OP_OPEN] = {4, ipc__registry_open},      [IPC__OP_UNLINK] = {1, ipc__registry_unlink},
+        [IPC__OP_LIST] = {0, ipc__registry_list},      [IPC__OP_PIN] = {0, ipc__registry_pin},
+        [IPC__OP_STAT] = {0, ipc__registry_stat},      [IPC__OP_INFO] = {1, ipc__registry_info},
+        [IPC__OP_REFER] = {0, ipc__reference_request},
     };
     if (head->op < sizeof ops / sizeof ops[0] && ops[head->op].run) {
         return head->fields == ops[head->op].fields ? ops[head->op].run(session, head, envelope) : IPC_EPROTO;

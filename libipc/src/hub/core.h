@@ -24,6 +24,8 @@ typedef struct ipc__hold ipc__hold;
 typedef struct ipc__call ipc__call;
 typedef struct ipc__pin ipc__pin;
 typedef struct ipc__lease ipc__lease;
+typedef struct ipc__reference ipc__reference;
+typedef struct ipc__grant ipc__grant;
 
 /* How a hold or a session ends. */
 typedef enum ipc__end {
@@ -72,8 +74,11 @@ struct ipc__object_ops {
     /* Learn what was taken meanwhile, before it is looked at. */
     void (*refresh)(ipc__object *object);
 
-    /* How much it holds that nobody has taken yet. */
+    /* How much it holds that nobody has taken yet: a hub that nobody uses stays for it. */
     uint64_t (*unread)(const ipc__object *object);
+
+    /* Its size, for those who look; NULL: what is unread. */
+    uint64_t (*length)(const ipc__object *object);
 
     /* All there is to know of it, as a map. */
     void (*inspect)(const ipc__object *object, msgpack_packer *packer);
@@ -89,6 +94,23 @@ struct ipc__object {
     bool deleting;       /* nothing moves any more */
     ipc__object *prev, *next;
     UT_hash_handle hh; /* by name */
+    UT_hash_handle by_id_hh;
+
+    /* Who refers to it, to what it refers, and who was told of it (reference.c). */
+    ipc__reference *referrers;
+    uint64_t referrer_count;
+    ipc__reference *references;
+    ipc__grant *grants;
+
+    /* Whether it is garbage (reference.c, collect.c). */
+    bool doomed;    /* it is freed next */
+    bool candidate; /* it is looked at soon */
+    bool looked_at;
+    bool alive;
+    uint64_t inside; /* how often those that are looked at refer to it */
+    ipc__object *next_doomed;
+    ipc__object *prev_candidate, *next_candidate;
+    ipc__object *prev_looked, *next_looked;
 };
 
 /* A session's hold on an object; also a pin's, without a session. */
@@ -155,6 +177,7 @@ struct ipc__session {
     ipc__call *calls;
     ipc__pin *pins;
     ipc__lease *leases;
+    ipc__grant *grants;
     uint32_t waiting; /* calls that wait, and pins: bounded */
     bool ending;      /* nothing more is sent to it */
     bool failed;      /* its BYE said so */
@@ -177,15 +200,23 @@ struct ipc__core {
     unsigned session_count;
     ipc__object *objects;
     ipc__object *by_name;
+    ipc__object *by_id;
     uint32_t object_count;
+    ipc__object *doomed; /* a stack of those that nobody refers to any more, */
+    bool dooming;        /* which somebody empties */
+    ipc__object *candidates;
+    ipc__timer collection;
+    uint64_t collection_cost; /* references that the last one looked at */
     ipc__pin *pins;
     uint64_t next_id;
+    uint64_t epoch;    /* of the hub's run: a reference of another one stands for nothing here */
     uint64_t memory;   /* bytes of items held */
     uint64_t rejected; /* sessions that were dropped for what they sent, and strangers */
     uint64_t refused;  /* puts */
     uint64_t started;  /* when */
     int64_t pid;       /* the hub's process */
     ipc__buf scratch;
+    ipc__buf result;  /* of an invocation */
     ipc__slabs slabs; /* of small items */
 };
 
@@ -284,25 +315,34 @@ void ipc__calls_answer(ipc__call **queue, ipc_err err);
 void ipc__lease_add(ipc__lease *lease, ipc__object *object, ipc__session *session);
 void ipc__lease_remove(ipc__lease *lease);
 
+/* Whether the hub may hold so many more bytes. IPC_EMEMORY. */
+ipc_err ipc__core_room(const ipc__core *core, uint64_t bytes);
+
 /* The object of a name, made with the type's defaults if there is none. */
 ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const char *name, ipc__object **out);
 
 /* Read an option of a map; absent leaves *out alone. False: there, but of another type. */
 bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present);
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
+bool ipc__option_array(ipc_cursor options, const char *name, ipc_cursor *inside, uint32_t *count, bool *present);
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
 
 /* A map's key with its value. */
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);
 void ipc__pack_bool(msgpack_packer *packer, const char *key, bool value);
 
+extern const ipc__object_ops ipc__array_ops;
 extern const ipc__object_ops ipc__barrier_ops;
 extern const ipc__object_ops ipc__condition_ops;
+extern const ipc__object_ops ipc__dict_ops;
 extern const ipc__object_ops ipc__event_ops;
+extern const ipc__object_ops ipc__list_ops;
 extern const ipc__object_ops ipc__lock_ops;
+extern const ipc__object_ops ipc__namespace_ops;
 extern const ipc__object_ops ipc__pipe_ops;
 extern const ipc__object_ops ipc__queue_ops;
 extern const ipc__object_ops ipc__rlock_ops;
 extern const ipc__object_ops ipc__semaphore_ops;
+extern const ipc__object_ops ipc__value_ops;
 
 #endif

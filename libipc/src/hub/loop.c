@@ -128,6 +128,7 @@ ipc_err ipc__loop_open(ipc__loop **out, ipc__address *address, const ipc_hub_opt
         err = ipc__fail_errno("no random numbers");
     }
     loop->side.epoch |= 1; /* 0 is nobody's */
+    loop->side.core.epoch = loop->side.epoch;
     if (!err) {
         err = ipc__zmq_hub_open(&loop->side.zmq, loop->address.endpoint, sizeof loop->address.endpoint,
                                 loop->side.epoch, options->max_message);

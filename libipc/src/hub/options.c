@@ -4,27 +4,27 @@
  */
 #include "hub/core.h"
 
-/* Find an option's value. False: the map is broken. */
-static bool find(ipc_cursor options, const char *name, ipc_value *value, bool *present)
+/* Find an option's value, or the head of it: the cursor is behind that. False: the map is broken. */
+static bool find(ipc_cursor *options, const char *name, ipc_value *value, bool *present)
 {
     *present = false;
     ipc_value map;
-    if (options.at == options.end) {
+    if (options->at == options->end) {
         return true;
     }
-    if (ipc_cursor_next(&options, &map) || map.kind != IPC_KIND_MAP) {
+    if (ipc_cursor_next(options, &map) || map.kind != IPC_KIND_MAP) {
         return false;
     }
     for (uint32_t i = 0; i < map.as.count; i++) {
         ipc__bytes key;
-        if (!ipc__read_str(&options, &key)) {
+        if (!ipc__read_str(options, &key)) {
             return false;
         }
         if (key.length == strlen(name) && memcmp(key.data, name, key.length) == 0) {
             *present = true;
-            return ipc_cursor_next(&options, value) == IPC_OK;
+            return ipc_cursor_next(options, value) == IPC_OK;
         }
-        if (ipc_cursor_skip(&options)) {
+        if (ipc_cursor_skip(options)) {
             return false;
         }
     }
@@ -34,7 +34,7 @@ static bool find(ipc_cursor options, const char *name, ipc_value *value, bool *p
 bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present)
 {
     ipc_value value;
-    if (!find(options, name, &value, present)) {
+    if (!find(&options, name, &value, present)) {
         return false;
     }
     if (*present) {
@@ -46,10 +46,24 @@ bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool 
     return true;
 }
 
+bool ipc__option_array(ipc_cursor options, const char *name, ipc_cursor *inside, uint32_t *count, bool *present)
+{
+    ipc_value value;
+    if (!find(&options, name, &value, present)) {
+        return false;
+    }
+    if (*present) {
+        *inside = options;
+        *count = value.as.count;
+        return value.kind == IPC_KIND_ARRAY;
+    }
+    return true;
+}
+
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present)
 {
     ipc_value value;
-    if (!find(options, name, &value, present)) {
+    if (!find(&options, name, &value, present)) {
         return false;
     }
     if (*present) {
@@ -64,7 +78,7 @@ bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *pre
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present)
 {
     ipc_value value;
-    if (!find(options, name, &value, present)) {
+    if (!find(&options, name, &value, present)) {
         return false;
     }
     *present = *present && value.kind != IPC_KIND_NULL;

@@ -5,6 +5,7 @@
 #include "hub/registry.h"
 
 #include "codec/scan.h"
+#include "hub/reference.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -14,8 +15,9 @@
 enum { PIN_AFTER_USE_US = 60 * 1000 * 1000 };
 
 static const ipc__object_ops *const types[] = {
-    &ipc__queue_ops, &ipc__pipe_ops,      &ipc__lock_ops,      &ipc__rlock_ops,
-    &ipc__event_ops, &ipc__semaphore_ops, &ipc__condition_ops, &ipc__barrier_ops,
+    &ipc__queue_ops,     &ipc__pipe_ops,      &ipc__lock_ops,    &ipc__rlock_ops, &ipc__event_ops,
+    &ipc__semaphore_ops, &ipc__condition_ops, &ipc__barrier_ops, &ipc__dict_ops,  &ipc__namespace_ops,
+    &ipc__list_ops,      &ipc__value_ops,     &ipc__array_ops,
 };
 
 static const ipc__object_ops *find_type(ipc__bytes name)
@@ -42,17 +44,42 @@ static uint64_t unread(const ipc__object *object)
     return object->ops->unread ? object->ops->unread(object) : 0;
 }
 
-static void object_free(ipc__object *object)
+static uint64_t length(const ipc__object *object)
+{
+    return object->ops->length ? object->ops->length(object) : unread(object);
+}
+
+void ipc__object_free(ipc__object *object)
 {
     ipc__core *core = object->core;
+    object->deleting = true;
     object->ops->fini(object);
+    ipc__references_forget(object);
     if (object->name) {
         HASH_DEL(core->by_name, object);
     }
+    HASH_DELETE(by_id_hh, core->by_id, object);
     DL_DELETE(core->objects, object);
     core->object_count--;
     free(object->name);
     free(object);
+}
+
+/* By its number, and its name. False: out of memory. */
+static bool enter_tables(ipc__core *core, ipc__object *object)
+{
+    HASH_ADD(by_id_hh, core->by_id, id, sizeof object->id, object);
+    if (!object->by_id_hh.tbl) {
+        return false;
+    }
+    if (object->name) {
+        HASH_ADD_KEYPTR(hh, core->by_name, object->name, strlen(object->name), object);
+        if (!object->hh.tbl) {
+            HASH_DELETE(by_id_hh, core->by_id, object);
+            return false;
+        }
+    }
+    return true;
 }
 
 static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__bytes name, ipc_cursor options,
@@ -78,12 +105,9 @@ static ipc_err object_new(ipc__core *core, const ipc__object_ops *ops, ipc__byte
     }
     core->object_count++; /* before it makes another one */
     ipc_err err = ops->init ? ops->init(object, options) : IPC_OK;
-    if (!err && object->name) {
-        HASH_ADD_KEYPTR(hh, core->by_name, object->name, name.length, object);
-        if (!object->hh.tbl) {
-            ops->fini(object);
-            err = ipc__fail_plain(IPC_ENOMEM);
-        }
+    if (!err && !enter_tables(core, object)) {
+        ops->fini(object);
+        err = ipc__fail_plain(IPC_ENOMEM);
     }
     if (err) {
         core->object_count--;
@@ -178,9 +202,7 @@ void ipc__hold_end(ipc__hold *hold, ipc__end end)
     }
     number_free(hold);
     free(hold);
-    if (!object->name && object->hold_count == 0) {
-        object_free(object);
-    }
+    ipc__object_let_go(object);
 }
 
 /* ---- open ---- */
@@ -261,6 +283,17 @@ static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const i
     return err;
 }
 
+/* What a reference stands for. */
+static ipc_err open_referred(const ipc__session *session, const ipc__object_ops *ops, ipc__bytes body,
+                             ipc__object **out)
+{
+    ipc_err err = ipc__reference_find(session->core, body, out);
+    if (!err && (*out)->ops != ops) {
+        err = ipc__fail(IPC_ETYPE, "the reference is to a %s, not a %s", (*out)->ops->name, ops->name);
+    }
+    return err;
+}
+
 /* The object of another handle of the same session. */
 static ipc_err open_sibling(const ipc__session *session, const ipc__object_ops *ops, int64_t handle, ipc__object **out)
 {
@@ -288,6 +321,8 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
         err = open_named(session->core, ops, mode, place, options, &object);
     } else if (where->kind == IPC_KIND_INT) {
         err = open_sibling(session, ops, where->as.i, &object);
+    } else if (where->kind == IPC_KIND_EXT) {
+        err = open_referred(session, ops, place, &object);
     } else {
         err = object_new(session->core, ops, (ipc__bytes){0}, options, &object);
     }
@@ -295,8 +330,11 @@ static ipc_err open_hold(ipc__session *session, const ipc__head *head, const ipc
         return err;
     }
     err = hold_new(object, session, head->handle, options, NULL, hold);
+    if (!err && where->kind == IPC_KIND_EXT) {
+        ipc__grant_used(session, object);
+    }
     if (err && session->core->object_count > before) {
-        object_free(object);
+        ipc__object_free(object);
     }
     return err;
 }
@@ -311,8 +349,9 @@ ipc_err ipc__registry_open(ipc__session *session, const ipc__head *head, ipc__en
         return IPC_EPROTO;
     }
     ipc_cursor options = {at->at, at->end};
+    bool reference = where.kind == IPC_KIND_EXT && where.as.bytes.ext == IPC_EXT_HANDLE;
     if (where.kind != IPC_KIND_STR && where.kind != IPC_KIND_BIN && where.kind != IPC_KIND_INT &&
-        where.kind != IPC_KIND_NULL) {
+        where.kind != IPC_KIND_NULL && !reference) {
         return IPC_EPROTO;
     }
     if (ipc_cursor_skip(at)) {
@@ -372,7 +411,7 @@ static void object_delete(ipc__object *object)
         }
         free(hold); /* the lane keeps its number until the client closes it: it may just be looking */
     }
-    object_free(object);
+    ipc__object_free(object);
 }
 
 static void pin_free(ipc__pin *pin)
@@ -431,7 +470,7 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
         ipc__pack_text(&packer, object->name);
         ipc__pack_text(&packer, "type");
         ipc__pack_text(&packer, object->ops->name);
-        ipc__pack_uint(&packer, "size", unread(object));
+        ipc__pack_uint(&packer, "size", length(object));
         ipc__pack_uint(&packer, "handles", object->hold_count);
     }
     ipc__reply_end(session);

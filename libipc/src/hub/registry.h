@@ -18,7 +18,10 @@ ipc_err ipc__registry_pin(ipc__session *session, const ipc__head *head, ipc__env
 /* Give a session the hold that another one has, under the same number. */
 ipc_err ipc__hold_copy(ipc__session *session, uint32_t id, const ipc__hold *twin);
 
-/* End a hold; an object without a name that nobody holds any more dies. */
+/* Free an object that nobody holds. */
+void ipc__object_free(ipc__object *object);
+
+/* End a hold; an object without a name that nobody holds, or refers to, any more dies. */
 void ipc__hold_end(ipc__hold *hold, ipc__end end);
 
 /* Release the pins that a session made. */

@@ -251,13 +251,7 @@ static ipc_err check_value(const ipc__core *core, ipc__bytes value)
         return ipc__fail(IPC_ETOOBIG, "a value of %zu bytes; the hub allows %u", value.length,
                          core->options.max_message);
     }
-    if (core->memory + value.length > core->options.max_memory) {
-        return ipc__fail(IPC_EMEMORY,
-                         "the hub holds %llu bytes of values and may hold %llu; take some out, or start it "
-                         "with a higher limit",
-                         (unsigned long long)core->memory, (unsigned long long)core->options.max_memory);
-    }
-    return IPC_OK;
+    return ipc__core_room(core, value.length);
 }
 
 /* The next operation as an item, if it is one more PUT of the same handle; else it is left for the core. */

@@ -36,6 +36,7 @@ typedef enum ipc__op {
     IPC__OP_PIN = 10,
     IPC__OP_STAT = 11,
     IPC__OP_INFO = 12,
+    IPC__OP_REFER = 13,
 
     IPC__OP_OBJECT = 16,
     IPC__OP_PUT = 16,
@@ -58,6 +59,7 @@ typedef enum ipc__op {
     IPC__OP_NOTIFY = 33,
     IPC__OP_PASS = 34,
     IPC__OP_RESET = 35,
+    IPC__OP_INVOKE = 36,
 
     /* The hub's. */
     IPC__OP_REPLY = 64,
@@ -87,6 +89,7 @@ static inline int ipc__op_is_request(ipc__op op)
     case IPC__OP_PIN:
     case IPC__OP_STAT:
     case IPC__OP_INFO:
+    case IPC__OP_REFER:
     case IPC__OP_PUT_WAIT:
     case IPC__OP_POLL:
     case IPC__OP_DONE_ANY:
@@ -101,6 +104,7 @@ static inline int ipc__op_is_request(ipc__op op)
     case IPC__OP_NOTIFY:
     case IPC__OP_PASS:
     case IPC__OP_RESET:
+    case IPC__OP_INVOKE:
         return 1;
     default:
         return 0;
