@@ -45,15 +45,20 @@ void ipc__conns_reinit(void)
 
 /* ---- making ---- */
 
-static void init_sync(ipc_conn *conn)
+void ipc__cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&conn->lock, NULL);
-    pthread_cond_init(&conn->changed, &monotonic);
-    pthread_cond_init(&conn->thread_wake, &monotonic);
+    pthread_cond_init(cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
+}
+
+static void init_sync(ipc_conn *conn)
+{
+    pthread_mutex_init(&conn->lock, NULL);
+    ipc__cond_init(&conn->changed);
+    ipc__cond_init(&conn->thread_wake);
     conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
@@ -506,6 +511,7 @@ void ipc__conn_forked(ipc_conn *conn)
     conn->spun = conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
+    conn->askers = NULL;
     if (conn->closing) {
         conn->state = IPC__CONN_CLOSED; /* the thread that was about it is not here to end it */
         if (conn->heir_control >= 0) {

@@ -32,6 +32,8 @@ typedef struct ipc__pending {
     bool keeps;     /* its fields stay where they came: */
     ipc__block *block;
     ipc__bytes fields;
+    pthread_cond_t *wake; /* of the thread that follows until it is done; NULL: it does not */
+    struct ipc__pending *prev_follower, *next_follower;
     struct ipc__pending *prev, *next;
 } ipc__pending;
 
@@ -105,8 +107,9 @@ struct ipc_conn {
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;
-    unsigned watchers;  /* handles whose descriptor somebody waits on: the library's thread moves things for them */
-    uint64_t active_at; /* a caller drove, or posted */
+    ipc__pending *askers; /* those of them that wait for a reply: each is woken by its own, the others by changed */
+    unsigned watchers;    /* handles whose descriptor somebody waits on: the library's thread moves things for them */
+    uint64_t active_at;   /* a caller drove, or posted */
     pthread_t thread;
     bool has_thread;
     bool stop;
@@ -184,6 +187,9 @@ ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
 bool ipc__pending_done(void *pending);
 
+/* It is answered, or never will be: whoever waits for it goes on. */
+void ipc__pending_end(ipc__pending *pending);
+
 /* The session ended: every request that waits gets an error instead of its reply. */
 void ipc__pendings_end(ipc_conn *conn, ipc_err err);
 
@@ -203,6 +209,9 @@ ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, 
 
 /* Where deliveries lie in shared memory: look for a while, if that pays. Whether something came. */
 bool ipc__conn_spin(ipc_conn *conn);
+
+/* A condition variable whose timeouts are of the monotonic clock. */
+void ipc__cond_init(pthread_cond_t *cond);
 
 /* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
 void ipc__conn_await_change(ipc_conn *conn);

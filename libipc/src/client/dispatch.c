@@ -74,8 +74,8 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
         return true; /* whoever asked has given up */
     }
     DL_DELETE(conn->pending, pending);
-    pending->done = true;
     pending->err = (ipc_err)code;
+    ipc__pending_end(pending);
     if (code) {
         return keep_words(pending, span);
     }

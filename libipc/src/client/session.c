@@ -101,13 +101,21 @@ void ipc__pending_add(ipc_conn *conn, ipc__pending *pending)
     DL_APPEND(conn->pending, pending);
 }
 
+void ipc__pending_end(ipc__pending *pending)
+{
+    pending->done = true;
+    if (pending->wake) {
+        pthread_cond_signal(pending->wake);
+    }
+}
+
 void ipc__pendings_end(ipc_conn *conn, ipc_err err)
 {
     while (conn->pending) {
         ipc__pending *pending = conn->pending;
         DL_DELETE(conn->pending, pending);
         pending->err = err;
-        pending->done = true;
+        ipc__pending_end(pending);
     }
 }
 
