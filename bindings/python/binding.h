@@ -166,5 +166,8 @@ PyObject *ipc__py_attach_semaphore(PyObject *cls, ipc_conn *conn, const void *by
 PyObject *ipc__py_attach_event(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 PyObject *ipc__py_attach_condition(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 PyObject *ipc__py_attach_barrier(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_dict(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_list(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_array(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 
 #endif

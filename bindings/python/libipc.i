@@ -56,6 +56,7 @@
     }
     $result = PyBool_FromLong($1 == IPC_OK);
 }
+%typemap(out) ipc_err ipc_array::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_condition::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_semaphore::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_event::wait {
@@ -113,7 +114,7 @@
     }
 }
 %typemap(freearg) const char *name ""
-%apply const char *name { const char *program, const char *dead_letter };
+%apply const char *name { const char *program, const char *dead_letter, const char *typecode };
 
 %define IPC_NUMBER(Type, Name, Largest)
 %typemap(in) Type Name (uint64_t number) {
@@ -133,6 +134,7 @@ IPC_NUMBER(uint64_t, max_memory, UINT64_MAX)
 IPC_NUMBER(uint32_t, max_message, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_name, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_waiting, UINT32_MAX)
+IPC_NUMBER(uint64_t, numbers, UINT64_MAX)
 IPC_NUMBER(uint32_t, value, UINT32_MAX)
 IPC_NUMBER(uint32_t, count, UINT32_MAX)
 IPC_NUMBER(uint32_t, parties, UINT32_MAX)
@@ -163,6 +165,9 @@ IPC_ENDS(ipc_semaphore::close)
 IPC_ENDS(ipc_event::close)
 IPC_ENDS(ipc_condition::close)
 IPC_ENDS(ipc_barrier::close)
+IPC_ENDS(ipc_dict::close)
+IPC_ENDS(ipc_list::close)
+IPC_ENDS(ipc_array::close)
 IPC_ENDS(ipc_hub::stop)
 
 /* What was acquired in the moment in which a signal handler raised is given back: nobody would know of it. */
@@ -184,6 +189,7 @@ IPC_ENDS(ipc_hub::stop)
 %enddef
 
 IPC_UNDONE(ipc_lock::acquire, ipc_lock_release(arg1))
+IPC_UNDONE(ipc_array::acquire, ipc_array_release(arg1))
 IPC_UNDONE(ipc_condition::acquire, ipc_condition_release(arg1))
 IPC_UNDONE(ipc_semaphore::acquire, ipc_semaphore_release(arg1, 1))
 IPC_UNDONE(ipc_barrier::wait, (void)(*arg5 && ipc_barrier_pass(arg1, false)))
@@ -229,6 +235,9 @@ IPC_SELF(ipc_semaphore)
 IPC_SELF(ipc_event)
 IPC_SELF(ipc_condition)
 IPC_SELF(ipc_barrier)
+IPC_SELF(ipc_dict)
+IPC_SELF(ipc_list)
+IPC_SELF(ipc_array)
 IPC_SELF(ipc_hub)
 
 /* ---- module functions ---- */
@@ -257,6 +266,9 @@ IPC_ATTACH(semaphore)
 IPC_ATTACH(event)
 IPC_ATTACH(condition)
 IPC_ATTACH(barrier)
+IPC_ATTACH(dict)
+IPC_ATTACH(list)
+IPC_ATTACH(array)
 
 /* ---- the classes ---- */
 
@@ -273,17 +285,30 @@ IPC_ATTACH(barrier)
 %ignore ipc_pipe::from_ticket;
 %ignore ipc_pipe::both;
 
+/* container.c has these. */
+%ignore ipc_dict::invoke;
+%ignore ipc_list::invoke;
+%ignore ipc_array::invoke;
+
 /* Below. */
 %ignore ipc_lock::from_ticket;
 %ignore ipc_semaphore::from_ticket;
 %ignore ipc_event::from_ticket;
 %ignore ipc_condition::from_ticket;
 %ignore ipc_barrier::from_ticket;
+%ignore ipc_dict::from_ticket;
+%ignore ipc_list::from_ticket;
+%ignore ipc_array::from_ticket;
 %ignore ipc_condition::wait;
 %ignore ipc_lock::recursive;
 
 %rename(_wait) ipc_condition::wait_again;
+%rename(_refer) refer;
 %rename(_peek) ipc_lock::peek;
+%rename(_peek) ipc_array::peek;
+%rename(_names) ipc_dict::names;
+%rename(_length) ipc_array::length;
+%rename(_scalar) ipc_array::scalar;
 %rename(_value) ipc_semaphore::value;
 %rename(_pass) ipc_barrier::pass;
 %rename(_look) ipc_barrier::stat;
@@ -375,6 +400,9 @@ IPC_ATTACH(semaphore)
 IPC_ATTACH(event)
 IPC_ATTACH(condition)
 IPC_ATTACH(barrier)
+IPC_ATTACH(dict)
+IPC_ATTACH(list)
+IPC_ATTACH(array)
 
 PyObject *ipc__py_own_msg(ipc_msg *msg)
 {
