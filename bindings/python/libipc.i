@@ -246,6 +246,8 @@ IPC_SELF(ipc_hub)
 PyObject *ipc__py_error_list(void);
 %rename(set_exceptions) ipc__py_set_exceptions;
 PyObject *ipc__py_set_exceptions(PyObject *classes);
+%rename(set_handles) ipc__py_set_handles;
+PyObject *ipc__py_set_handles(PyObject *refer, PyObject *open);
 %rename(drain) ipc__py_drain;
 PyObject *ipc__py_drain(void);
 %rename(call_cancellable) ipc__py_call_cancellable;
@@ -404,6 +406,25 @@ IPC_ATTACH(dict)
 IPC_ATTACH(list)
 IPC_ATTACH(array)
 
+static PyHeapTypeObject SwigPyBuiltin__ipc_queue_type;
+static PyHeapTypeObject SwigPyBuiltin__ipc_pipe_type;
+
+bool ipc__py_is_handle(PyObject *object)
+{
+    static PyHeapTypeObject *const types[] = {
+        &SwigPyBuiltin__ipc_dict_type,      &SwigPyBuiltin__ipc_list_type,    &SwigPyBuiltin__ipc_array_type,
+        &SwigPyBuiltin__ipc_queue_type,     &SwigPyBuiltin__ipc_lock_type,    &SwigPyBuiltin__ipc_semaphore_type,
+        &SwigPyBuiltin__ipc_event_type,     &SwigPyBuiltin__ipc_barrier_type, &SwigPyBuiltin__ipc_pipe_type,
+        &SwigPyBuiltin__ipc_condition_type,
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (PyObject_TypeCheck(object, (PyTypeObject *)types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 PyObject *ipc__py_own_msg(ipc_msg *msg)
 {
     PyObject *self = SWIG_Python_NewPointerObj(NULL, msg, SWIGTYPE_p_ipc_msg, SWIG_POINTER_OWN);
@@ -417,7 +438,10 @@ PyObject *ipc__py_own_msg(ipc_msg *msg)
 %init %{
     if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() || !ipc__py_loan_init() ||
         !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
-                           (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type)) {
+                           (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type) ||
+        !ipc__py_add_containers((PyTypeObject *)&SwigPyBuiltin__ipc_dict_type,
+                                (PyTypeObject *)&SwigPyBuiltin__ipc_list_type,
+                                (PyTypeObject *)&SwigPyBuiltin__ipc_array_type)) {
         return NULL;
     }
 %}
