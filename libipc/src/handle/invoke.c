@@ -216,9 +216,9 @@ ipc_err ipc__invoke_for_bool(ipc__handle *handle, ipc_method method, ipc__argume
 ipc_err ipc__attach_either(void **out, ipc_conn *conn, const ipc_msg *ticket, size_t size, const char *type,
                            const char *other)
 {
-    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
-    if (err == IPC_ETYPE) {
-        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    if (err == IPC_ETYPE) { /* last, for its words */
+        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
     }
     return err;
 }

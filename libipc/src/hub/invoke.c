@@ -252,7 +252,8 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
         return ipc__fail(IPC_EKIND, "a method's arguments are a sequence");
     }
     if (call->count < method->least || call->count > method->most) {
-        return ipc__fail(IPC_EINVAL, "this method of a %s takes %u to %u arguments, not %u", call->object->ops->name,
+        return ipc__fail(IPC_EINVAL, "this method of %s %s takes %u to %u arguments, not %u",
+                         ipc__article(call->object->ops->name), call->object->ops->name,
                          method->least, method->most, call->count);
     }
     for (uint32_t i = 0; i < call->count; i++) {
@@ -302,7 +303,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__core *core = hold->object->core;
     if (number >= method_count || !methods[number].run) {
-        return ipc__fail(IPC_EINVAL, "a %s has no method %u", hold->object->ops->name, number);
+        return ipc__fail(IPC_EINVAL, "%s %s has no method %u", ipc__article(hold->object->ops->name),
+                         hold->object->ops->name, number);
     }
     if (packed.length > core->options.max_message) {
         return ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %u", packed.length,
