@@ -4,6 +4,7 @@
  */
 #include "hub/reference.h"
 
+#include "codec/scan.h"
 #include "hub/registry.h"
 #include "util/error.h"
 
@@ -68,7 +69,8 @@ ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out)
     }
     if (!object || object->deleting) {
         return ipc__fail(IPC_ENOENT, "the %.*s that a reference stands for is gone, or of another hub",
-                         type.length < IPC__NAME_MAX ? (int)type.length : 0, (const char *)type.data);
+                         type.length < IPC__NAME_MAX ? (int)ipc__utf8_span(type.data, type.length) : 0,
+                         (const char *)type.data);
     }
     *out = object;
     return IPC_OK;

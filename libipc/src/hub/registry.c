@@ -248,12 +248,12 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
         return object_new(core, ops, name, options, out);
     }
     if (mode == IPC_OPEN_CREATE) {
-        return ipc__fail(IPC_EEXIST, "there is a %s named \"%.*s\" already; unlink it first, or attach to it",
-                         object->ops->name, shown, (const char *)name.data);
+        return ipc__fail(IPC_EEXIST, "there is %s %s named \"%.*s\" already; unlink it first, or attach to it",
+                         ipc__article(object->ops->name), object->ops->name, shown, (const char *)name.data);
     }
     if (object->ops != ops) {
-        return ipc__fail(IPC_ETYPE, "\"%.*s\" is a %s, not a %s", shown, (const char *)name.data, object->ops->name,
-                         ops->name);
+        return ipc__fail(IPC_ETYPE, "\"%.*s\" is %s %s, not %s %s", shown, (const char *)name.data,
+                         ipc__article(object->ops->name), object->ops->name, ipc__article(ops->name), ops->name);
     }
     *out = object;
     return ops->match ? ops->match(object, options) : IPC_OK;
@@ -274,7 +274,8 @@ static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const i
         return ipc__fail(IPC_ENOENT, "the ticket is used up: whoever made it is gone, or it was used a minute ago");
     }
     if (pin->hold->object->ops != ops) {
-        return ipc__fail(IPC_ETYPE, "the ticket is for a %s, not a %s", pin->hold->object->ops->name, ops->name);
+        return ipc__fail(IPC_ETYPE, "the ticket is for %s %s, not %s %s", ipc__article(pin->hold->object->ops->name),
+                         pin->hold->object->ops->name, ipc__article(ops->name), ops->name);
     }
     ipc_err err = hold_new(pin->hold->object, session, head->handle, options, pin->hold, hold);
     if (!err && !ipc__timer_armed(&pin->expiry)) {
@@ -289,7 +290,8 @@ static ipc_err open_referred(const ipc__session *session, const ipc__object_ops 
 {
     ipc_err err = ipc__reference_find(session->core, body, out);
     if (!err && (*out)->ops != ops) {
-        err = ipc__fail(IPC_ETYPE, "the reference is to a %s, not a %s", (*out)->ops->name, ops->name);
+        err = ipc__fail(IPC_ETYPE, "the reference is to %s %s, not %s %s", ipc__article((*out)->ops->name),
+                        (*out)->ops->name, ipc__article(ops->name), ops->name);
     }
     return err;
 }
