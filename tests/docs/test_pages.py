@@ -18,6 +18,7 @@ PAGES = (
     "queues.md",
     "pipes.md",
     "semaphores.md",
+    "events.md",
     "barriers.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
