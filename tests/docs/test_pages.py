@@ -17,6 +17,7 @@ import pages  # noqa: E402 - what it asserts is explained, too
 PAGES = (
     "queues.md",
     "pipes.md",
+    "locks.md",
     "semaphores.md",
     "events.md",
     "barriers.md",
