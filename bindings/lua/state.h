@@ -29,6 +29,11 @@ typedef enum ipc__lua_kind {
     IPC__LUA_EVENT,
     IPC__LUA_CONDITION,
     IPC__LUA_BARRIER,
+    IPC__LUA_DICT,
+    IPC__LUA_NAMESPACE,
+    IPC__LUA_LIST,
+    IPC__LUA_NUMBERS, /* an Array; IPC__LUA_ARRAY marks tables */
+    IPC__LUA_NUMBER,  /* a Value */
     IPC__LUA_KINDS,
     IPC__LUA_NONE = IPC__LUA_KINDS /* no metatable, or a stranger's */
 } ipc__lua_kind;
