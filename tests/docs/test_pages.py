@@ -21,6 +21,7 @@ PAGES = (
     "semaphores.md",
     "events.md",
     "barriers.md",
+    "dicts.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
