@@ -22,6 +22,7 @@ PAGES = (
     "events.md",
     "barriers.md",
     "dicts.md",
+    "lists.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
