@@ -23,6 +23,7 @@ PAGES = (
     "barriers.md",
     "dicts.md",
     "lists.md",
+    "namespaces.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
