@@ -24,6 +24,7 @@ PAGES = (
     "dicts.md",
     "lists.md",
     "namespaces.md",
+    "values.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
