@@ -20,6 +20,7 @@ PAGES = (
     "locks.md",
     "semaphores.md",
     "events.md",
+    "conditions.md",
     "barriers.md",
     "dicts.md",
     "lists.md",
