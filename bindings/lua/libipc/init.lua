@@ -54,6 +54,7 @@ end
 
 local containers = require "libipc.containers"
 local handles = require "libipc.handles"
+local manager = require "libipc.manager"
 local options = require "libipc.options"
 local sync = require "libipc.sync"
 local values = require "libipc.values"
@@ -80,6 +81,10 @@ local ipc = {
   --- address(), list(), info(name) and stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]),
   --- close(), fail().
   connect = handles.connect,
+  --- Manager([address] [, options]), or Manager{address = …, …}: what Python knows as multiprocessing.Manager(). The
+  --- options are connect()'s. It has the constructors of a connection, and connects by start() or connect(), or when
+  --- something is first made. shutdown(), or the end of its scope where it is <close>, closes that; address().
+  Manager = manager.new,
   --- hub(address [, limits]): a hub on a thread of this program; hub:address(), hub:stop(). The limits: max_sessions,
   --- max_objects, max_memory (bytes of values), max_message (bytes of one value), max_name (bytes of an object's name),
   --- max_waiting (calls of one session); 0, or without one, the library's own.
