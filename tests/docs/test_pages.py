@@ -1,4 +1,4 @@
-"""The examples of docs/queues.md and docs/pipes.md run, and print what stands there; pages.py says how.
+"""The examples of the pages for users run, and print what stands there; pages.py says how.
 
 Touches hubs and processes of its own. One thread.
 """
@@ -14,7 +14,19 @@ pytest.register_assert_rewrite("pages")
 
 import pages  # noqa: E402 - what it asserts is explained, too
 
-PAGES = ("queues.md", "pipes.md")
+PAGES = (
+    "queues.md",
+    "pipes.md",
+    "locks.md",
+    "semaphores.md",
+    "events.md",
+    "conditions.md",
+    "barriers.md",
+    "dicts.md",
+    "lists.md",
+    "namespaces.md",
+    "values.md",
+)
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
 
