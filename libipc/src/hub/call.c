@@ -134,6 +134,7 @@ void ipc__call_move(ipc__call *call, ipc__call **queue)
     ipc__timer_clear(&call->core->timers, &call->timer);
     DL_DELETE(*call->queue, call);
     call->queue = queue;
+    call->since = call->core->now;
     DL_APPEND(*queue, call);
 }
 
@@ -163,6 +164,7 @@ ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call
     call->hold = hold;
     call->session_id = hold->session->id;
     call->seq = seq;
+    call->since = core->now;
     call->late = late;
     call->queue = queue;
     uint64_t due = ipc__deadline(core->now, timeout_ms);
@@ -251,5 +253,24 @@ void ipc__calls_answer(ipc__call **queue, ipc_err err)
 {
     while (*queue) {
         ipc__call_answer(*queue, err);
+    }
+}
+
+/* ---- looking ---- */
+
+void ipc__pack_waiting(msgpack_packer *packer, const char *count, const char *list, const ipc__call *queue)
+{
+    uint64_t waiting;
+    const ipc__call *call;
+    DL_COUNT(queue, call, waiting);
+    uint32_t shown = waiting < IPC__WAITERS_SHOWN ? (uint32_t)waiting : IPC__WAITERS_SHOWN;
+    ipc__pack_uint(packer, count, waiting);
+    ipc__pack_text(packer, list);
+    msgpack_pack_array(packer, shown);
+    for (call = queue; shown > 0; call = call->next, shown--) {
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, call->hold->session);
+        ipc__pack_uint(packer, "thread", call->thread);
+        ipc__pack_uint(packer, "waiting_us", call->core->now - call->since);
     }
 }

@@ -130,12 +130,13 @@ struct ipc__call {
     ipc__hold *hold;     /* NULL: gone, and a parked put is left */
     uint64_t session_id; /* whose it is, or was */
     uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
+    uint64_t since;      /* when it began to wait in its list, us */
     ipc_err late;        /* the answer at the timeout */
     bool impatient;      /* it waits for what was recalled, and for nothing else */
     /* At its timeout: true if it is not to be answered, and freed, then. NULL: it is. */
     bool (*expired)(ipc__call *call);
     void (*dropped)(ipc__call *call); /* before it goes with its hold, or is cancelled; or NULL */
-    uint64_t thread;                  /* of who waits for a mutex */
+    uint64_t thread;                  /* of who waits; 0: not told */
     uint64_t depth;                   /* how often it will have it; 0 is once */
     bool notified;                    /* by a condition */
     bool acts;                        /* a party that would act for all */
@@ -326,6 +327,14 @@ bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool 
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
 bool ipc__option_array(ipc_cursor options, const char *name, ipc_cursor *inside, uint32_t *count, bool *present);
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
+
+/* Who a session is: so many fields of a map. */
+enum { IPC__SESSION_FIELDS = 5 };
+void ipc__pack_session(msgpack_packer *packer, const ipc__session *session);
+
+/* Who waits in a list of calls, first those that have waited longest: a key with how many, and a key with the first of them. */
+enum { IPC__WAITING_FIELDS = 2, IPC__WAITERS_SHOWN = 100 };
+void ipc__pack_waiting(msgpack_packer *packer, const char *count, const char *list, const ipc__call *queue);
 
 /* A map's key with its value. */
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);

@@ -7,8 +7,6 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-#include <utlist.h>
-
 void ipc__mutex_init(ipc__mutex *mutex, ipc__object *object, bool recursive)
 {
     *mutex = (ipc__mutex){.object = object, .recursive = recursive};
@@ -165,15 +163,18 @@ ipc_err ipc__mutex_peek(const ipc__mutex *mutex, const ipc__hold *hold, const ip
 void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer)
 {
     const ipc__session *owner = mutex->depth ? mutex->owner.lease.session : NULL;
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(mutex->waiters, call, waiting);
     ipc__pack_bool(packer, "locked", mutex->depth != 0);
     ipc__pack_uint(packer, "depth", mutex->depth);
     ipc__pack_uint(packer, "fence", mutex->fence);
     ipc__pack_bool(packer, "abandoned", mutex->abandoned);
-    ipc__pack_uint(packer, "owner_session", owner ? owner->id : 0);
-    ipc__pack_uint(packer, "owner_pid", owner ? (uint64_t)owner->pid : 0);
-    ipc__pack_uint(packer, "held_us", owner ? mutex->object->core->now - mutex->owner.since : 0);
-    ipc__pack_uint(packer, "waiting", waiting);
+    ipc__pack_text(packer, "owner");
+    if (owner) {
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, owner);
+        ipc__pack_uint(packer, "thread", mutex->owner.thread);
+        ipc__pack_uint(packer, "held_us", mutex->object->core->now - mutex->owner.since);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+    ipc__pack_waiting(packer, "waiting", "waiters", mutex->waiters);
 }

@@ -59,7 +59,7 @@ void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call);
 void ipc__mutex_abandon(ipc__mutex *mutex);
 
 /* What there is to know of it: so many fields of a map. */
-enum { IPC__MUTEX_FIELDS = 8 };
+enum { IPC__MUTEX_FIELDS = 5 + IPC__WAITING_FIELDS };
 void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer);
 
 #endif

@@ -479,7 +479,7 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
     return IPC_OK;
 }
 
-static void pack_session(msgpack_packer *packer, const ipc__session *session)
+void ipc__pack_session(msgpack_packer *packer, const ipc__session *session)
 {
     ipc__pack_uint(packer, "session", session->id);
     ipc__pack_uint(packer, "pid", (uint64_t)session->pid);
@@ -490,8 +490,6 @@ static void pack_session(msgpack_packer *packer, const ipc__session *session)
     ipc__pack_text(packer, "lane");
     ipc__pack_text(packer, session->lane->name);
 }
-
-enum { SESSION_FIELDS = 5 };
 
 static void pack_holders(msgpack_packer *packer, const ipc__object *object)
 {
@@ -505,8 +503,8 @@ static void pack_holders(msgpack_packer *packer, const ipc__object *object)
     DL_FOREACH(object->holds, hold)
     {
         if (hold->session) {
-            msgpack_pack_map(packer, SESSION_FIELDS + 1);
-            pack_session(packer, hold->session);
+            msgpack_pack_map(packer, IPC__SESSION_FIELDS + 1);
+            ipc__pack_session(packer, hold->session);
             ipc__pack_uint(packer, "handle", hold->id);
         }
     }
@@ -595,8 +593,8 @@ ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__en
     const ipc__session *each;
     DL_FOREACH(core->sessions, each)
     {
-        msgpack_pack_map(&packer, SESSION_FIELDS + 2);
-        pack_session(&packer, each);
+        msgpack_pack_map(&packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(&packer, each);
         ipc__pack_uint(&packer, "handles", used_handles(each));
         ipc__pack_uint(&packer, "waiting", each->waiting);
     }
