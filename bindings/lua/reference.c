@@ -44,6 +44,9 @@ static ipc_err refer(ipc__lua_kind kind, void *object, ipc_msg **reference)
 ipc_err ipc__lua_refer(lua_State *L, const ipc__lua_handle *handle, ipc_msg **reference)
 {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (handle->own->interrupted) { /* ipc__lua_enter() would raise it, when the buffer is not where it belongs */
+        return ipc__lua_raise_interruption(L);
+    }
     msgpack_sbuffer written = handle->own->out; /* Lua code that runs while the call waits may pack, too */
     msgpack_sbuffer_init(&handle->own->out);
     ipc__lua_call call;
