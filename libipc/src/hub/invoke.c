@@ -109,25 +109,37 @@ ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t l
 
 /* ---- slices ---- */
 
+/* One of the three; Python takes the largest for what is beyond. nil leaves *number as it is. */
+static ipc_err read_part(const ipc__invocation *call, uint32_t at, int64_t *number)
+{
+    ipc_value head = head_of(call->arguments[at]);
+    if (head.kind == IPC_KIND_NULL) {
+        return IPC_OK;
+    }
+    ipc_err err = ipc__argument_int(call, at, number);
+    if (err == IPC_EINDEX) {
+        bool negative = head.kind == IPC_KIND_EXT && head.as.bytes.length && *head.as.bytes.data & 0x80;
+        *number = negative ? INT64_MIN : INT64_MAX;
+        err = IPC_OK;
+    }
+    return err;
+}
+
 /* A bound, brought inside from low to high. */
 static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t length, int64_t omitted, int64_t low,
                           int64_t high, int64_t *bound)
 {
-    ipc_value head = head_of(call->arguments[at]);
-    if (head.kind == IPC_KIND_NULL) {
+    if (head_of(call->arguments[at]).kind == IPC_KIND_NULL) {
         *bound = omitted;
         return IPC_OK;
     }
     int64_t given;
-    ipc_err err = ipc__argument_int(call, at, &given);
-    if (err == IPC_EINDEX) { /* Python takes the largest for what is beyond */
-        given = head.kind == IPC_KIND_UINT || !(*head.as.bytes.data & 0x80) ? INT64_MAX : INT64_MIN;
-    } else if (err) {
-        return err;
+    ipc_err err = read_part(call, at, &given);
+    if (!err) {
+        given = given < 0 ? given + length : given;
+        *bound = given < low ? low : given > high ? high : given;
     }
-    given = given < 0 ? given + length : given;
-    *bound = given < low ? low : given > high ? high : given;
-    return IPC_OK;
+    return err;
 }
 
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice)
@@ -135,11 +147,11 @@ ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t l
     int64_t end = (int64_t)length;
     int64_t stop;
     slice->step = 1;
-    ipc_err err =
-        head_of(call->arguments[at + 2]).kind == IPC_KIND_NULL ? IPC_OK : ipc__argument_int(call, at + 2, &slice->step);
-    if (!err && (slice->step == 0 || slice->step == INT64_MIN)) {
-        err = ipc__fail(IPC_EINVAL, "a slice's step is not %s", slice->step ? "so small" : "0");
+    ipc_err err = read_part(call, at + 2, &slice->step);
+    if (!err && slice->step == 0) {
+        err = ipc__fail(IPC_EINVAL, "a slice's step is not 0");
     }
+    slice->step = slice->step == INT64_MIN ? -INT64_MAX : slice->step;
     bool forward = slice->step > 0;
     int64_t low = forward ? 0 : -1;
     int64_t high = forward ? end : end - 1;
