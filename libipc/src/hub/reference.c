@@ -80,6 +80,7 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
 {
     ipc__object *target;
     ipc_err err = ipc__reference_find(owner->core, body, &target);
+    err = err ? err : ipc__core_room(owner->core, sizeof(ipc__reference));
     if (err) {
         return err;
     }
@@ -87,6 +88,7 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
     if (!reference) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
+    owner->core->memory += sizeof *reference;
     reference->target = target;
     reference->owner = owner;
     DL_APPEND2(target->referrers, reference, prev, later);
@@ -128,6 +130,7 @@ void ipc__references_drop(ipc__reference *list)
             DL_DELETE2(target->referrers, reference, prev, later);
             target->referrer_count--;
         }
+        reference->owner->core->memory -= sizeof *reference;
         free(reference);
         if (target) {
             ipc__object_let_go(target);
