@@ -243,7 +243,9 @@ static const box_value *some_times(const box_object *object)
 {
     static const box_value huge = {.kind = BOX_NUMBER, .hex = "cf7fffffffffffffff", .number = 0x7fffffffffffffffL};
     uint64_t choice = box_draw(10);
-    return choice == 0 ? &huge : box_int((int64_t)(choice % (object->count * 2 > FULL ? 3 : 4)) - 1);
+    return choice == 0
+               ? &huge
+               : box_int(choice < 3 ? (int64_t)choice - 2 : (int64_t)(object->count * 3 > FULL ? 2 : choice % 2 + 2));
 }
 
 static const box_value *draw_argument(const box_call *call, char letter)
@@ -285,6 +287,9 @@ bool box_draw_call(box_call *call, box_object *object)
     size_t count;
     const box_method *methods = methods_of(object, &count);
     const box_method *method = &methods[box_draw(count)];
+    if (method->number == IPC_METHOD_CLEAR && box_draw(4)) {
+        return false; /* something has to become long */
+    }
     bool grows = object->count > FULL && object->type == BOX_LIST && box_method_stores(method->number);
     if (grows || (method->number == IPC_METHOD_SORT && box_can_sort(object->values, object->count) == BOX_EITHER)) {
         return false;
