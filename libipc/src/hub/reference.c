@@ -82,10 +82,7 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
 {
     ipc__object *target;
     ipc_err err = ipc__reference_find(owner->core, body, &target);
-    if (err) {
-        return err;
-    }
-    err = ipc__core_room(owner->core, sizeof(ipc__reference));
+    err = err ? err : ipc__core_room(owner->core, sizeof(ipc__reference));
     if (err) {
         return err;
     }
