@@ -303,14 +303,11 @@ enum { KEYS = 1, VALUES = 2 };
 static ipc_err tell_all(ipc__invocation *call, int parts, bool as_map)
 {
     const struct dict *dict = dict_of(call);
-    ipc_err err = ipc__result_room(call, dict->bytes);
-    if (err) {
-        return err;
-    }
+    ipc_err err = IPC_OK;
     msgpack_packer packer = ipc__packer(call->result);
     uint32_t count = HASH_COUNT(dict->entries);
     as_map ? msgpack_pack_map(&packer, count) : msgpack_pack_array(&packer, count);
-    for (const struct entry *entry = dict->entries; entry; entry = entry->hh.next) {
+    for (const struct entry *entry = dict->entries; entry && !err; entry = entry->hh.next) {
         if (parts == (KEYS | VALUES) && !as_map) {
             ipc__result_array(call, 2);
         }
@@ -320,8 +317,9 @@ static ipc_err tell_all(ipc__invocation *call, int parts, bool as_map)
         if (parts & VALUES) {
             ipc__result_stored(call, entry->value);
         }
+        err = ipc__result_room(call, call->result->length);
     }
-    return IPC_OK;
+    return err;
 }
 
 static ipc_err dict_keys(ipc__invocation *call)
