@@ -174,6 +174,37 @@ static void test_limits__answers_that_are_too_large(void **state)
     small_leave(&self);
 }
 
+/* What an array begins with comes with its opening. */
+static void test_limits__what_an_array_begins_with(void **state)
+{
+    enum { MANY = 900 * KIB };
+    struct small small = small_of(*state);
+    ipc_conn *conn = connect_to(*state);
+    unsigned char *bytes = calloc(1, MANY + 5);
+    ipc_msg *values;
+    ipc_msg *got;
+    ipc_array *array;
+    CHECK(bytes);
+    memcpy(bytes, (const unsigned char[]){0xdd, 0, MANY >> 16, MANY >> 8 & 0xff, MANY & 0xff}, 5);
+    bytes[5 + 7] = 7;
+    CHECK_OK(ipc_msg_from_bytes(&values, bytes, MANY + 5));
+    ipc_array_options options = IPC_ARRAY_OPTIONS_INIT;
+    options.typecode = 'b';
+    options.values = values;
+    CHECK_ERR(ipc_array_open(&array, small.conn, "a", &options), IPC_ETOOBIG);
+    CHECK_WORDS("the hub allows 102400");
+    CHECK_INT(hub_number(small.conn, "objects"), 0);
+    CHECK_OK(ipc_array_open(&array, conn, "a", &options));
+    CHECK_INT(ipc_array_length(array), MANY);
+    CHECK_OK(ipc_array_slice(array, 6, 9, 1, &got));
+    CHECK_VALUE(got, "[0, 7, 0]");
+    ipc_array_free(array);
+    ipc_msg_free(values);
+    free(bytes);
+    ipc_conn_free(conn);
+    small_leave(&small);
+}
+
 /* A key keeps its first form, so a pair can be longer than what brought its value. It is not lost for that. */
 static void test_limits__a_pair_that_cannot_be_told_stays(void **state)
 {
@@ -354,6 +385,7 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_limits__a_large_array),
         ON_EVERY_LANE(test_limits__arguments_that_are_too_large),
         ON_EVERY_LANE(test_limits__answers_that_are_too_large),
+        ON_EVERY_LANE(test_limits__what_an_array_begins_with),
         ON_EVERY_LANE(test_limits__a_pair_that_cannot_be_told_stays),
         ON_EVERY_LANE(test_limits__a_hub_that_is_full),
         ON_LANE(test_limits__objects, inproc),
