@@ -71,6 +71,10 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
 {
     ipc_conn *conn = handle->conn;
     uint32_t id = free_number(conn);
+    if (handle->open.length > conn->welcome.max_message) { /* over ZeroMQ it would never get there */
+        return ipc__fail(IPC_ETOOBIG, "options of %zu bytes; the hub allows %llu", handle->open.length,
+                         (unsigned long long)conn->welcome.max_message);
+    }
     if (id == 0) {
         return ipc__fail(IPC_ELIMIT, "this session has its %d handles, or memory ran out", IPC__HANDLES_MAX);
     }

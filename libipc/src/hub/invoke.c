@@ -197,20 +197,20 @@ void ipc__result_value(ipc__invocation *call, const ipc_value *number)
     ipc__result_bytes(call, ipc__pack_number(number, room));
 }
 
-ipc_err ipc__result_good(const ipc__invocation *call)
-{
-    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
-}
-
 ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
 {
     uint32_t most = call->object->core->options.max_message;
-    if (bytes > most) {
+    if (bytes > (uint64_t)most + HEADROOM) { /* whether or not the room is counted */
         return ipc__fail(IPC_ETOOBIG,
                          "the answer would have some %llu bytes; the hub allows %u: ask for less at a time",
                          (unsigned long long)bytes, most);
     }
     return IPC_OK;
+}
+
+ipc_err ipc__result_good(const ipc__invocation *call)
+{
+    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__result_room(call, call->result->length);
 }
 
 /* ---- numbers ---- */
@@ -273,7 +273,6 @@ static ipc_err answer(const ipc__invocation *call, const ipc__request *request)
         ipc__buf_write(result, "\xc0", 1);
     }
     ipc_err err = ipc__result_good(call);
-    err = err ? err : ipc__result_room(call, result->length - HEADROOM);
     if (err) {
         return err;
     }
