@@ -26,6 +26,7 @@ PAGES = (
     "lists.md",
     "namespaces.md",
     "values.md",
+    "manager.md",
 )
 EXAMPLES = [example for page in PAGES for example in pages.examples(page)]
 
