@@ -54,7 +54,8 @@ IPC_BEGIN_DECLS
     X(IPC_ELANE, -38, "the lane that was asked for cannot be had")                                                     \
     X(IPC_ENOTHELD, -39, "it was released more often than it was acquired")                                            \
     X(IPC_ENOTOWNER, -40, "another thread or process has it")                                                          \
-    X(IPC_EBROKEN, -41, "the barrier is broken")
+    X(IPC_EBROKEN, -41, "the barrier is broken")                                                                       \
+    X(IPC_EDEADLOCK, -47, "waiting would never end: a deadlock")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),
