@@ -141,7 +141,8 @@ static step step_of(ipc_conn *conn, const char *name, unsigned index)
 
 static void check_step(const step *found, const char *lock, const char *program, const char *waits_for)
 {
-    if (strcmp(found->lock, lock) || strcmp(found->program, program) || strcmp(found->waits_for, waits_for)) {
+    if (strcmp(found->lock, lock) != 0 || strcmp(found->program, program) != 0 ||
+        strcmp(found->waits_for, waits_for) != 0) {
         check_fail(__FILE__, __LINE__, "%s of %s waits for %s, not %s of %s for %s", found->lock, found->program,
                    found->waits_for, lock, program, waits_for);
     }
