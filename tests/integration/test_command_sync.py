@@ -58,10 +58,59 @@ def session(hub):
     session.close()
 
 
+def cross(session, has, wants):
+    """Have one lock, and wait for another; in a thread that ends when the handle is closed on which it waits."""
+    held, wanted = session.open("lock", has), session.open("lock", wants)
+    ready = threading.Event()
+
+    def run():
+        assert session.call("ipc_lock_acquire", held, FOR_EVER, None) == 0
+        ready.set()
+        go.wait()
+        if session.call("ipc_lock_acquire", wanted, FOR_EVER, None) == 0:
+            session.call("ipc_lock_release", wanted)
+        session.call("ipc_lock_release", held)
+
+    go = threading.Event()
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert ready.wait(30)
+    return thread, go, wanted
+
+
 def looked(hub, name):
     done = hub.run("info", name, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return values(done.stdout)[0]["state"]
+
+
+def test_info__text_of_a_deadlock(hub, session):
+    one, go_one, given_up = cross(session, "a", "b")
+    two, go_two, _ = cross(session, "b", "a")
+    try:
+        go_one.set()
+        go_two.set()
+        eventually(lambda: len(looked(hub, "a")["deadlock"]) == 2, "a deadlock")
+        done = hub.run("info", "a")
+        assert (done.returncode, done.stderr) == (0, "")
+        lines, handles, waiters, deadlock = done.stdout.split("\n\n")
+        said = dict(line.split(None, 1) for line in lines.splitlines())
+        assert (said["locked"], said["waiting"], said["owner.language"]) == ("yes", "1", "c")
+        assert re.fullmatch(r"\d+ \(\d+\.\ds\)", said["owner.held_us"])
+        assert handles.split()[:6] == ["SESSION", "PID", "LANGUAGE", "PROGRAM", "LANE", "HANDLE"]
+        title, heads, row = waiters.splitlines()
+        assert (title, heads.split()) == (
+            "waiters:", ["SESSION", "PID", "LANGUAGE", "PROGRAM", "LANE", "THREAD", "WAITING_US"])
+        title, heads, *rows = deadlock.splitlines()
+        assert (title, heads.split()) == (
+            "deadlock:", ["LOCK", "SESSION", "PID", "LANGUAGE", "PROGRAM", "LANE", "THREAD", "WAITS_FOR"])
+        assert [(row.split()[0], row.split()[-1]) for row in rows] == [("a", "b"), ("b", "a")]
+    finally:
+        session.call("ipc_lock_close", given_up)
+        one.join(30)
+        two.join(30)
+    assert looked(hub, "a")["deadlock"] == []
+    assert re.search(r"^deadlock +-$", hub.run("info", "a").stdout, re.MULTILINE)
 
 
 def keys(said, prefix=""):

@@ -64,7 +64,8 @@ static void check_who(const ipc_msg *info, const char *format, const char *key, 
     int64_t us;
     CHECK_OK(ipc_unpack(info, format, "state", key, "program", &said, "language", &language, "session", &session, "pid",
                         &pid, since, &us));
-    if (strcmp(said, program) || strcmp(language, "c") || session <= 0 || pid < 0 || us < 0 || us > 60 * 1000 * 1000) {
+    if (strcmp(said, program) != 0 || strcmp(language, "c") != 0 || session <= 0 || pid < 0 || us < 0 ||
+        us > 60 * 1000 * 1000) {
         check_fail(__FILE__, __LINE__, "%s: %s, in %s, session %lld, pid %lld, for %lld us, and not %s", key, said,
                    language, (long long)session, (long long)pid, (long long)us, program);
     }

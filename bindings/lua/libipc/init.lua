@@ -149,11 +149,14 @@ ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 ---   fd(), readable(), writable(), flush([timeout]), share(), name(), close()
 ipc.Pipe = on_default(handles.open_pipe)
 
---- Lock([name] [, {mode = "either"}]), RLock(…): a lock that one at a time has, and one that its owner, a thread of a
---- program and so a Lua state with all its coroutines, may acquire again. (A Lock that this thread has already is
---- waited for all the same.) When the session of an owner ends, the next one gets the lock and is told. Methods:
+--- Lock([name] [, {mode = "either", refuse_deadlock = false}]), RLock(…): a lock that one at a time has, and one that
+--- its owner, a thread of a program and so a Lua state with all its coroutines, may acquire again. (A Lock that this
+--- thread has already is waited for all the same.) When the session of an owner ends, the next one gets the lock and is
+--- told. Methods:
 ---   acquire([timeout])                  fence, abandoned: an integer that grows with every owner, and whether the one
----                                       before ended without releasing it; "timeout"
+---                                       before ended without releasing it; "timeout"; with
+---                                       refuse_deadlock "deadlock", where it would wait for who waits, in a circle
+---                                       of owners, for what this one has
 ---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
 ---                                       release what nobody has, or somebody else, is a mistake
 ---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
@@ -172,7 +175,8 @@ ipc.BoundedSemaphore = on_default(sync.constructors.BoundedSemaphore)
 --- name(), close()
 ipc.Event = on_default(sync.constructors.Event)
 
---- Condition([name] [, {mode = "either"}]): an RLock, and those who gave it up until they are notified. The methods:
+--- Condition([name] [, {mode = "either", refuse_deadlock = false}]): an RLock, and those who gave it up until they are
+--- notified. The methods:
 ---   acquire([timeout]), release(), with(f [, timeout])  as an RLock's; the others need them
 ---   wait([timeout])                     true, or false when the time passed; the lock is held in both cases. Second:
 ---                                       whether the owner before ended without releasing it

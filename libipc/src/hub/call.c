@@ -2,6 +2,7 @@
  * Answers, and the calls that wait for theirs.
  * Touches the core and sessions through the lane seam. Not locked: the core's thread.
  */
+#include "hub/deadlock.h"
 #include "hub/registry.h"
 #include "hub/stream.h"
 #include "util/clock.h"
@@ -100,6 +101,7 @@ static void call_free(ipc__call *call)
 {
     ipc__timer_clear(&call->core->timers, &call->timer);
     DL_DELETE(*call->queue, call);
+    ipc__deadlock_over(call);
     if (call->slot) {
         *call->slot = NULL;
     }

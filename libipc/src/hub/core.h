@@ -120,6 +120,7 @@ struct ipc__hold {
     uint32_t id;
     bool ended;             /* it is being taken away: nothing more is sent to it */
     bool watched;           /* somebody waits on its descriptor: it wants one item at any time */
+    bool refuses_deadlock;  /* an ACQUIRE through it that would close a cycle fails */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
@@ -137,6 +138,7 @@ struct ipc__call {
     bool (*expired)(ipc__call *call);
     void (*dropped)(ipc__call *call); /* before it goes with its hold, or is cancelled; or NULL */
     uint64_t thread;                  /* of who waits; 0: not told */
+    struct ipc__mutex *mutex;         /* that its thread waits for, as deadlock.c knows it; or NULL */
     uint64_t depth;                   /* how often it will have it; 0 is once */
     bool notified;                    /* by a condition */
     bool acts;                        /* a party that would act for all */
@@ -147,6 +149,7 @@ struct ipc__call {
     ipc__call **slot;                 /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
+    UT_hash_handle hh; /* by thread, in its session's blocked */
 };
 
 /* What a session has of an object, whichever of its holds it came through: the type's struct starts with it. */
@@ -176,6 +179,7 @@ struct ipc__session {
     ipc__hold **holds;
     uint32_t hold_capacity;
     ipc__call *calls;
+    ipc__call *blocked; /* by thread: those of its calls that wait for a mutex */
     ipc__pin *pins;
     ipc__lease *leases;
     ipc__grant *grants;

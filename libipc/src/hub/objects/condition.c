@@ -153,7 +153,9 @@ const ipc__object_ops ipc__condition_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = condition_init,
     .fini = condition_fini,
+    .attach = ipc__mutex_attach,
     .request = condition_request,
     .lease_end = condition_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = condition_inspect,
 };
