@@ -389,7 +389,9 @@ PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe)
             return PyErr_Format(PyExc_TypeError, "a class derived from " #kind ", not %R", cls);                       \
         }                                                                                                              \
         ipc_err err;                                                                                                   \
+        IPC_ENTER                                                                                                      \
         ipc_##kind *handle = ipc_##kind##_from_ticket(conn, bytes, length, &err);                                      \
+        IPC_LEAVE                                                                                                      \
         PyObject *self = err ? ipc__py_raise(err) : ipc__py_own(cls, handle, SWIGTYPE_p_ipc_##kind);                   \
         if (!self) {                                                                                                   \
             ipc_##kind##_free(handle);                                                                                 \

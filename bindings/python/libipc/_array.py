@@ -165,6 +165,9 @@ class Array(_Numbers):
     def __contains__(self, value: object) -> bool:
         return value in self._call(COPY)
 
+    def __delitem__(self, index: object) -> None:
+        raise TypeError("an array's length never changes: its numbers cannot be deleted")
+
     def tolist(self) -> list:
         """All numbers, as a plain list."""
         return self._call(COPY)

@@ -186,10 +186,12 @@ class Namespace(_container.Container, _core.Dict):
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name.startswith("_"):
-            object.__setattr__(self, name, value)
-        else:
+        if not name.startswith("_"):
             self._call(SET, name, value)
+            return
+        if not hasattr(type(self), name):  # it would be this handle's alone, which nobody expects
+            _check_attribute(name)
+        object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name.startswith("_"):

@@ -29,6 +29,9 @@ typedef struct ipc__pending {
     bool done;
     ipc_err err;    /* of the reply */
     ipc__buf reply; /* its fields, or an error's words */
+    bool keeps;     /* its fields stay where they came: */
+    ipc__block *block;
+    ipc__bytes fields;
     struct ipc__pending *prev, *next;
 } ipc__pending;
 
@@ -170,6 +173,9 @@ void ipc__conn_kick(ipc_conn *conn);
 
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
+
+/* The same, but the fields are not copied: pending->fields, as long as pending->block, a reference. */
+ipc_err ipc__conn_call_keep(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
 /* The same for a request whose timeout is ours alone: an answer that is late is dropped. */
 ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);

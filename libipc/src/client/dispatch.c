@@ -79,6 +79,11 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
     if (code) {
         return keep_words(pending, span);
     }
+    if (pending->keeps) {
+        pending->block = ipc__block_ref(envelope->frames[0]);
+        pending->fields = span;
+        return true;
+    }
     ipc__buf_write(&pending->reply, (const char *)span.data, span.length);
     pending->err = pending->reply.failed ? IPC_ENOMEM : IPC_OK;
     return true;

@@ -147,9 +147,10 @@ ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
     return answer(conn, pending);
 }
 
-ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+static ipc_err call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline, bool keeps)
 {
     ipc__pending_add(conn, pending);
+    pending->keeps = keeps;
     if (conn->out.ops.failed) {
         DL_DELETE(conn->pending, pending);
         ipc__outbox_reset(&conn->out);
@@ -168,4 +169,14 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
         DL_DELETE(conn->pending, pending);
     }
     return err ? err : answer(conn, pending);
+}
+
+ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    return call(conn, pending, deadline, false);
+}
+
+ipc_err ipc__conn_call_keep(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    return call(conn, pending, deadline, true);
 }

@@ -76,14 +76,20 @@ void ipc__arguments_maybe(ipc__arguments *arguments, const ipc_msg *msg)
 
 /* ---- invoking ---- */
 
-static ipc_err read_result(const ipc__buf *reply, ipc_msg **result)
+/* The block is the message's from here on, or given up. */
+static ipc_err read_result(ipc__bytes fields, ipc__block *block, ipc_msg **result)
 {
-    ipc_cursor at = {reply->data, reply->data + reply->length};
+    ipc_cursor at = {fields.data, fields.data + fields.length};
     ipc__bytes value;
     if (!ipc__read_bin(&at, &value)) {
+        ipc__block_unref(block);
         return ipc__fail(IPC_EPROTO, "the hub's answer to INVOKE is no value");
     }
-    return result ? ipc__msg_result(result, value.data, value.length) : IPC_OK;
+    if (!result) {
+        ipc__block_unref(block);
+        return IPC_OK;
+    }
+    return ipc__msg_result(result, value, block);
 }
 
 ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *packed, size_t length, ipc_msg **result)
@@ -109,10 +115,10 @@ ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *p
         return ipc__handle_leave(handle, err);
     }
     ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
-    err = err ? err : read_result(&pending.reply, result);
+    err = ipc__conn_call_keep(handle->conn, &pending, IPC__NEVER);
+    err = ipc__handle_leave(handle, err);
     ipc__buf_free(&pending.reply);
-    return ipc__handle_leave(handle, err);
+    return err ? err : read_result(pending.fields, pending.block, result);
 }
 
 ipc_err ipc__invoke_msg(ipc__handle *handle, ipc_method method, const ipc_msg *arguments, ipc_msg **result)

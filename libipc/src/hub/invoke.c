@@ -13,6 +13,8 @@
 enum {
     LEVELS = 3,             /* around a value: the arguments, a map of several, a pair */
     KEPT_MAX = 1024 * 1024, /* what a buffer may keep for the next one */
+    /* In front of a result: the answer's head goes there when its length is known, and nothing is copied. */
+    HEADROOM = IPC__OP_HEAD_MAX + 1 + IPC__BIN_HEAD_MAX,
 };
 
 /* ---- arguments ---- */
@@ -56,6 +58,7 @@ static ipc_err open_inside(const ipc__invocation *call, uint32_t at, ipc_kind ki
     *inside = (ipc_cursor){value.data, value.data + value.length};
     ipc_value head = {.kind = IPC_KIND_NULL};
     (void)ipc_cursor_next(inside, &head);
+    *count = 0;
     if (head.kind != kind) {
         return wrong_kind(at, kind == IPC_KIND_MAP ? "a map" : "a sequence");
     }
@@ -254,22 +257,24 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
 
 static ipc_err answer(const ipc__invocation *call, const ipc__request *request)
 {
-    const ipc__buf *result = call->result;
-    ipc__core *core = call->object->core;
-    if (result->failed) {
-        return ipc__fail_plain(IPC_ENOMEM);
+    ipc__buf *result = call->result;
+    if (result->length == HEADROOM) {
+        ipc__buf_write(result, "\xc0", 1);
     }
-    ipc_err err = ipc__result_room(call, result->length);
+    ipc_err err = ipc__result_good(call);
+    err = err ? err : ipc__result_room(call, result->length - HEADROOM);
     if (err) {
         return err;
     }
-    ipc__bytes value = {result->data, result->length};
-    if (!result->length) {
-        value = (ipc__bytes){(const unsigned char *)"\xc0", 1};
-    }
-    ipc__reply_begin(call->hold->session, call->hold->id, request->seq, 1);
-    ipc__write_bin(&core->scratch, value);
-    ipc__reply_end(call->hold->session);
+    ipc__session *session = call->hold->session;
+    unsigned char head[HEADROOM];
+    unsigned char *at = ipc__op_at(head, IPC__OP_REPLY, call->hold->id, request->seq, 2);
+    *at++ = IPC_OK;
+    at = ipc__bin_head_at(at, (uint32_t)(result->length - HEADROOM));
+    size_t before = (size_t)(at - head);
+    unsigned char *start = result->data + HEADROOM - before;
+    memcpy(start, head, before);
+    session->lane->send(session->peer, start, before + result->length - HEADROOM);
     return IPC_OK;
 }
 
@@ -300,10 +305,13 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__invocation call = {.hold = hold, .object = hold->object, .result = &core->result};
     ipc__buf_reset(&core->result);
+    if (!ipc__buf_reserve(&core->result, HEADROOM)) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    core->result.length = HEADROOM;
     ipc_err err = read_arguments(&call, packed, &methods[number]);
     err = err ? err : methods[number].run(&call);
     err = err ? err : answer(&call, request);
     trim(&core->result);
-    trim(&core->scratch);
     return err;
 }
