@@ -84,8 +84,7 @@ static uint64_t number_at(const json_t *means, size_t at)
 static void read_fields(ipc__envelope *envelope, const ipc__head *head, const json_t *means)
 {
     bool invokes = head->op == IPC__OP_INVOKE; /* some with arguments that are refused */
-    bool has_value =
-        head->op == IPC__OP_PUT || head->op == IPC__OP_PUT_WAIT || head->op == IPC__OP_DELIVER || invokes;
+    bool has_value = head->op == IPC__OP_PUT || head->op == IPC__OP_PUT_WAIT || head->op == IPC__OP_DELIVER || invokes;
     uint32_t at = head->op == IPC__OP_PUT ? 0 : 1; /* behind a timeout, an attempt, or a method */
     for (uint32_t i = 0; i < head->fields; i++) {
         if (!has_value || i != at) {

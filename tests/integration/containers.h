@@ -18,8 +18,10 @@ void check_value(ipc_msg *msg, const char *text, const char *file, int line);
 #define CHECK_VALUE(msg, text) check_value((msg), (text), __FILE__, __LINE__)
 
 #define INVOKE(object, method, arguments, out)                                                                         \
-    _Generic((object), ipc_dict *: ipc_dict_invoke, ipc_list *: ipc_list_invoke, ipc_array *: ipc_array_invoke)(       \
-        (object), (method), (arguments), (out))
+    _Generic((object), ipc_dict *                                                                                      \
+             : ipc_dict_invoke, ipc_list *                                                                             \
+             : ipc_list_invoke, ipc_array *                                                                            \
+             : ipc_array_invoke)((object), (method), (arguments), (out))
 
 /* A method with these arguments gives that; or fails. */
 #define GIVES(object, method, arguments, expected)                                                                     \

@@ -246,7 +246,7 @@ static void test_dict__moments_are_keys(void **state)
 {
     ipc_conn *conn = connect_to(*state);
     ipc_dict *dict = dict_of(conn, NULL);
-    static const unsigned char set_short[] = "\x92\xd6\xff\0\0\0\x01\x01";          /* a second, in 32 bits */
+    static const unsigned char set_short[] = "\x92\xd6\xff\0\0\0\x01\x01";                /* a second, in 32 bits */
     static const unsigned char get_long[] = "\x91\xc7\x0c\xff\0\0\0\0\0\0\0\0\0\0\0\x01"; /* in 96 */
     ipc_msg *msg;
     CHECK_OK(ipc_dict_invoke_packed(dict, IPC_METHOD_SET, set_short, sizeof set_short - 1, NULL));

@@ -457,9 +457,8 @@ static void test_list__sort(void **state)
 
 static void test_list__what_cannot_be_sorted(void **state)
 {
-    static const char *const mixed[] = {
-        "[3, 1, \"a\", 2]", "[2, 1, null]", "[\"b\", b\"a\"]", "[null, null]", "[{}, {}]", "[[1], 1]",
-        "[[1, \"a\"], [1, 2]]"};
+    static const char *const mixed[] = {"[3, 1, \"a\", 2]", "[2, 1, null]", "[\"b\", b\"a\"]",     "[null, null]",
+                                        "[{}, {}]",         "[[1], 1]",     "[[1, \"a\"], [1, 2]]"};
     ipc_conn *conn = connect_to(*state);
     ipc_list *list = list_of(conn, NULL, "[]");
     for (size_t i = 0; i < sizeof mixed / sizeof mixed[0]; i++) {

@@ -451,10 +451,10 @@ static void test_reference__what_is_none(void **state)
         size_t length;
         ipc_err err;
     } rows[] = {
-        {"\xd4\x42\x00", 3, IPC_EBADMSG},                 /* no array */
-        {"\xc7\x00\x42", 3, IPC_EBADMSG},                 /* nothing */
-        {"\xd6\x42\x93\x01\x02\xa0", 6, IPC_EBADMSG},     /* too few */
-        {"\xd6\x42\x94\x01\x02\x03", 6, IPC_EBADMSG},     /* no type */
+        {"\xd4\x42\x00", 3, IPC_EBADMSG},                        /* no array */
+        {"\xc7\x00\x42", 3, IPC_EBADMSG},                        /* nothing */
+        {"\xd6\x42\x93\x01\x02\xa0", 6, IPC_EBADMSG},            /* too few */
+        {"\xd6\x42\x94\x01\x02\x03", 6, IPC_EBADMSG},            /* no type */
         {"\xc7\x06\x42\x94\x01\x02\xa1\xff\xc0", 9, IPC_ENOENT}, /* of nobody's, with words that are not UTF-8 */
         {"\xc7\x05\x42\x94\x01\x02\xa0\xc0", 8, IPC_ENOENT},
     };

@@ -101,7 +101,8 @@ ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *p
     if (handle->end) {
         return ipc__handle_leave(handle, ipc__fail_plain(handle->end));
     }
-    if (length > handle->conn->welcome.max_message) { /* over ZeroMQ it would never get there, nor would anything behind it */
+    if (length >
+        handle->conn->welcome.max_message) { /* over ZeroMQ it would never get there, nor would anything behind it */
         return ipc__handle_leave(handle, ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %llu", length,
                                                    (unsigned long long)handle->conn->welcome.max_message));
     }

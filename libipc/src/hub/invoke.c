@@ -253,8 +253,8 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
     }
     if (call->count < method->least || call->count > method->most) {
         return ipc__fail(IPC_EINVAL, "this method of %s %s takes %u to %u arguments, not %u",
-                         ipc__article(call->object->ops->name), call->object->ops->name,
-                         method->least, method->most, call->count);
+                         ipc__article(call->object->ops->name), call->object->ops->name, method->least, method->most,
+                         call->count);
     }
     for (uint32_t i = 0; i < call->count; i++) {
         call->arguments[i] = ipc__next_value(&inside);
