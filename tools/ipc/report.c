@@ -65,7 +65,7 @@ static const struct meaning {
 } meanings[] = {
     {"uptime_ms", add_duration},   {"memory", add_bytes},  {"limits.memory", add_bytes},
     {"limits.message", add_bytes}, {"maxsize", add_bound}, {"max_deliveries", add_bound},
-    {"redeliver", add_redeliver},
+    {"redeliver", add_redeliver},  {"bytes", add_bytes},
 };
 
 static void add_number(table *t, const char *label, int64_t number)
