@@ -13,6 +13,7 @@
 enum {
     LEVELS = 3,             /* around a value: the arguments, a map of several, a pair */
     KEPT_MAX = 1024 * 1024, /* what a buffer may keep for the next one */
+    REPLY_MAX = 64,         /* what an answer has around its result */
 };
 
 /* ---- arguments ---- */
@@ -205,9 +206,16 @@ ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
     return IPC_OK;
 }
 
+/* The answer's memory is got before anything changes: later it would be too late to say that there is none. */
 ipc_err ipc__result_good(const ipc__invocation *call)
 {
-    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__result_room(call, call->result->length);
+    ipc__buf *reply = &call->object->core->scratch;
+    ipc_err err = ipc__result_room(call, call->result->length);
+    ipc__buf_reset(reply);
+    if (!err && (call->result->failed || !ipc__buf_reserve(reply, call->result->length + REPLY_MAX))) {
+        err = ipc__fail_plain(IPC_ENOMEM);
+    }
+    return err;
 }
 
 /* ---- numbers ---- */
@@ -310,6 +318,7 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     ipc__invocation call = {.hold = hold, .object = hold->object, .result = &core->result};
     ipc__buf_reset(&core->result);
     ipc_err err = read_arguments(&call, packed, &methods[number]);
+    err = err ? err : ipc__result_good(&call); /* of one that gives none */
     err = err ? err : methods[number].run(&call);
     err = err ? err : answer(&call, request);
     trim(&core->result);
