@@ -230,8 +230,14 @@ typedef struct attempt {
     bool in_part; /* it may have happened in part */
 } attempt;
 
-#define ASK(handle, method, bytes) {(handle), IPC_METHOD_##method, (bytes), sizeof(bytes) - 1, false}
-#define ASK_IN_PART(handle, method, bytes) {(handle), IPC_METHOD_##method, (bytes), sizeof(bytes) - 1, true}
+#define ASK(handle, method, bytes)                                                                                     \
+    {                                                                                                                  \
+        (handle), IPC_METHOD_##method, (bytes), sizeof(bytes) - 1, false                                               \
+    }
+#define ASK_IN_PART(handle, method, bytes)                                                                             \
+    {                                                                                                                  \
+        (handle), IPC_METHOD_##method, (bytes), sizeof(bytes) - 1, true                                                \
+    }
 
 static ipc_msg *arguments_of(const attempt *which, const ipc_msg *reference)
 {
@@ -347,16 +353,22 @@ static void test_containers_nomem__dict(void **state)
         ASK(DICT, SET, "\x92\xa1z\x07"),
         ASK(DICT, SET, "\x92\xa1zL"),
         ASK(DICT, SET, "\x92\xa1z\x93RRR"),
-        ASK(DICT, SET, "\x92\xa1""aL"),
+        ASK(DICT, SET,
+            "\x92\xa1"
+            "aL"),
         ASK(DICT, SET, "\x92L\x07"),
         ASK(DICT, GET, "\x91\xa5large"),
         ASK(DICT, GET, "\x91\xa3ref"),
         ASK(DICT, DELETE, "\x91\xa3ref"),
         ASK(DICT, POP, "\x91\xa3ref"),
         ASK(DICT, POP, "\x91\xa5large"),
-        ASK(DICT, INCREMENT, "\x92\xa1""a\x07"),
+        ASK(DICT, INCREMENT,
+            "\x92\xa1"
+            "a\x07"),
         ASK(DICT, INCREMENT, "\x92\xa1z\x07"),
-        ASK(DICT, COMPARE_SET, "\x93\xa1""a\x91\x01\x91L"),
+        ASK(DICT, COMPARE_SET,
+            "\x93\xa1"
+            "a\x91\x01\x91L"),
         ASK(DICT, COMPARE_SET, "\x93\xa1z\x90\x91R"),
         ASK(DICT, SET_DEFAULT, "\x92\xa1zL"),
         ASK(DICT, SET_DEFAULT, "\x92\xa1zR"),
@@ -367,7 +379,9 @@ static void test_containers_nomem__dict(void **state)
         ASK(DICT, KEYS, "\x90"),
         ASK(DICT, GET_MANY, "\x91\x92\xa5large\xa5large"),
         ASK(DICT, CLEAR, "\x90"),
-        ASK_IN_PART(DICT, UPDATE, "\x91\x84\xa1yL\xa1zR\xa1""aR\x07L"),
+        ASK_IN_PART(DICT, UPDATE,
+                    "\x91\x84\xa1yL\xa1zR\xa1"
+                    "aR\x07L"),
     };
     exhaust(attempts, sizeof attempts / sizeof attempts[0]);
 }
