@@ -316,7 +316,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__invocation call = {.hold = hold, .object = hold->object, .result = &core->result};
     ipc__buf_reset(&core->result);
-    if (!ipc__buf_reserve(&core->result, HEADROOM)) {
+    /* That of an answer without a result too: when something has changed it is too late to say that there is no memory. */
+    if (!ipc__buf_reserve(&core->result, HEADROOM + IPC__NUMBER_MAX)) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
     core->result.length = HEADROOM;
