@@ -196,11 +196,6 @@ void ipc__result_value(ipc__invocation *call, const ipc_value *number)
     ipc__result_bytes(call, ipc__pack_number(number, room));
 }
 
-ipc_err ipc__result_good(const ipc__invocation *call)
-{
-    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
-}
-
 ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
 {
     uint32_t most = call->object->core->options.max_message;
@@ -210,6 +205,11 @@ ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
                          (unsigned long long)bytes, most);
     }
     return IPC_OK;
+}
+
+ipc_err ipc__result_good(const ipc__invocation *call)
+{
+    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__result_room(call, call->result->length);
 }
 
 /* ---- numbers ---- */
@@ -268,10 +268,7 @@ static ipc_err answer(const ipc__invocation *call, const ipc__request *request)
 {
     const ipc__buf *result = call->result;
     ipc__core *core = call->object->core;
-    if (result->failed) {
-        return ipc__fail_plain(IPC_ENOMEM);
-    }
-    ipc_err err = ipc__result_room(call, result->length);
+    ipc_err err = ipc__result_good(call);
     if (err) {
         return err;
     }

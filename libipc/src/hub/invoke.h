@@ -70,7 +70,7 @@ void ipc__result_uint(ipc__invocation *call, uint64_t number);
 void ipc__result_bool(ipc__invocation *call, bool truth);
 void ipc__result_value(ipc__invocation *call, const ipc_value *number);
 
-/* Whether the result could be written: to be asked before anything changes. IPC_ENOMEM. */
+/* Whether the result could be written, and may be sent: to be asked before anything changes. IPC_ENOMEM, IPC_ETOOBIG. */
 ipc_err ipc__result_good(const ipc__invocation *call);
 
 /* Before much is written: whether an answer may be so long. IPC_ETOOBIG. */
