@@ -67,15 +67,21 @@ static void shrink(struct list *list)
 
 /* ---- moving values ---- */
 
-/* A gap where there is room for it. */
+/* A gap where there is room for it. Nothing to move may be nowhere: the values of a list that never had any. */
 static void open_gap(struct list *list, uint64_t at, uint64_t count)
 {
+    if (count == 0) {
+        return;
+    }
     memmove(list->values + at + count, list->values + at, (list->length - at) * sizeof(ipc__stored *));
     list->length += count;
 }
 
 static void close_gap(struct list *list, uint64_t at, uint64_t count)
 {
+    if (count == 0) {
+        return;
+    }
     memmove(list->values + at, list->values + at + count, (list->length - at - count) * sizeof(ipc__stored *));
     list->length -= count;
 }
