@@ -11,7 +11,7 @@ import libipc
 import pytest
 from python_support import PATIENCE, eventually, unique
 
-NAMES = ["x", "name", "close", "share", "get", "pop", "own", "this", "thisown", "append", "next", "acquire", "conn", "é"]
+NAMES = ["x", "name", "close", "share", "get", "pop", "own", "this", "thisown", "append", "next", "acquire", "é"]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,8 @@ def test_namespace__names_that_are_the_handles_own(conn):
 def test_namespace__opening(conn):
     name = unique()
     ns = conn.Namespace(name, {"a": 1})
-    assert conn.Namespace(name, {"b": 1})._copy() == {"a": 1} == libipc.Namespace(name, mode="attach", conn=conn)._copy()
+    assert conn.Namespace(name, {"b": 1})._copy() == {"a": 1}
+    assert libipc.Namespace(name, mode="attach", conn=conn)._copy() == {"a": 1}
     with pytest.raises(FileExistsError):
         conn.Namespace(name, mode="create")
     with pytest.raises(TypeError):
