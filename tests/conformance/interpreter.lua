@@ -319,7 +319,8 @@ local MISTAKES = {
   "not joinable", "no option redeliver", "no option max_deliveries", "the option redeliver is one of",
   "a dead_letter needs max_deliveries", "a queue's options are", "cannot be its own dead_letter",
   "a barrier needs its parties", "a barrier's option is parties", "a semaphore is given back",
-  "a semaphore's options are",
+  "a semaphore's options are", "cannot replace", "what makes an array says", "what makes a value says",
+  "the option typecode is one of",
 }
 
 -- Those that have codes of their own elsewhere.
