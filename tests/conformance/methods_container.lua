@@ -1,5 +1,5 @@
--- Dicts, namespaces, lists, arrays and values in Lua: their methods. Indexes and slices of the table count from 0, and a slice ends
--- before its stop; Lua's count from 1, and end with it.
+-- Dicts, namespaces, lists, arrays and values in Lua: their methods. Indexes and slices of the table count from 0, and
+-- a slice ends before its stop; Lua's count from 1, and end with it.
 -- Touches the handles that it is given.
 -- Locks what it is told to.
 

@@ -141,8 +141,8 @@ void free_object(thing *what);
 /* ---- containers ---- */
 
 /*
- * One of the arguments of a "call" step, or all of them as one sequence, with the actor's handles in them; packed: the caller owns
- * it. compare_set's old and new value are as the hub has them.
+ * One of the arguments of a "call" step, or all of them as one sequence, with the actor's handles in them; packed: the
+ * caller owns it. compare_set's old and new value are as the hub has them.
  */
 ipc_err pack_arg(const call *c, size_t place, ipc_msg **out);
 ipc_err pack_args(const call *c, ipc_msg **out);

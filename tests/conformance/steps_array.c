@@ -1,6 +1,6 @@
 /*
- * Arrays and values: how each is opened, and its methods. An array's have an index before all else. What the functions do not take
- * goes by ipc_array_invoke().
+ * Arrays and values: how each is opened, and its methods. An array's have an index before all else. What the functions
+ * do not take goes by ipc_array_invoke().
  * Touches the actor's handles. One thread.
  */
 #include "steps.h"
