@@ -4,6 +4,7 @@
 
 local ipc = require "libipc"
 local json = require "dkjson"
+local methods_sync = require "methods_sync"
 local notation = require "notation"
 
 local PATIENCE_MS = 20000 -- for what must come
@@ -180,6 +181,33 @@ function steps.poll(actor, step)
   return give(actor.things[step.on]:poll(seconds(step)))
 end
 
+-- ---- objects with methods ----
+
+-- By class and method, where those of the table are others.
+local METHODS = methods_sync.methods
+
+function steps.open(actor, step)
+  local chosen, extra = methods_sync.options(step.options)
+  local thing, code = actor.conn[step.class](actor.conn, name_of(step), chosen)
+  if thing then
+    actor.extras[thing] = extra
+  end
+  return keep(actor, step.as, thing, code)
+end
+
+function steps.call(actor, step)
+  local thing, args = actor.things[step.on], {n = 0}
+  for i, arg in ipairs(step.args or {}) do
+    args[i], args.n = notation.read(arg), i
+  end
+  local class = getmetatable(thing).__name:match("^ipc%.(%w+)$")
+  local method = (METHODS[class] or {})[step.method]
+  if method then
+    return method(thing, seconds(step), actor.extras[thing], table.unpack(args, 1, args.n))
+  end
+  return give(thing[step.method](thing, table.unpack(args, 1, args.n)))
+end
+
 -- ---- all handles, connections ----
 
 function steps.name(actor, step)
@@ -267,19 +295,28 @@ Actor.__index = Actor
 local MISTAKES = {
   "not joinable", "no option redeliver", "no option max_deliveries", "the option redeliver is one of",
   "a dead_letter needs max_deliveries", "a queue's options are", "cannot be its own dead_letter",
+  "a barrier needs its parties", "a barrier's option is parties", "a semaphore is given back",
+  "a semaphore's options are",
 }
+
+-- Those that have codes of their own elsewhere.
+local CODES = {
+  ["task_done was called more often"] = "IPC_EUNFINISHED",
+  ["it was released already"] = "IPC_ENOTHELD",
+  ["it was released too often"] = "IPC_ENOTHELD",
+  ["is another thread's"] = "IPC_ENOTOWNER",
+  ["needs the condition's lock"] = "IPC_ENOTOWNER",
+  [methods_sync.ACTION_FAILS] = "action",
+}
+for _, words in ipairs(MISTAKES) do
+  CODES[words] = "IPC_EINVAL"
+end
 
 -- A program's mistake is raised, with the C library's words and without a code.
 local function raised(message)
-  if type(message) ~= "string" then
-    error(message, 0)
-  end
-  if message:find("task_done was called more often", 1, true) then
-    return {fails = "IPC_EUNFINISHED"}
-  end
-  for _, words in ipairs(MISTAKES) do
-    if message:find(words, 1, true) then
-      return {fails = "IPC_EINVAL"}
+  for words, code in pairs(CODES) do
+    if type(message) == "string" and message:find(words, 1, true) then
+      return {fails = code}
     end
   end
   error(message, 0)
@@ -320,7 +357,7 @@ end
 local interpreter = {}
 
 function interpreter.actor(address)
-  return setmetatable({conn = assert(ipc.connect(address)), things = {}}, Actor)
+  return setmetatable({conn = assert(ipc.connect(address)), things = {}, extras = {}}, Actor)
 end
 
 return interpreter

@@ -5,11 +5,14 @@ Touches the hub at its address. Locks nothing.
 
 import select
 
+import methods_sync
 from notation import expand, from_notation, hex_bytes, to_notation
 
 import libipc
 
 PATIENCE_MS = 20000  # for what must come
+
+METHODS = {**methods_sync.METHODS}
 
 
 def _seconds(step):
@@ -170,6 +173,32 @@ class Actor:
 
     def _writable(self, step):
         return {"gives": self._on(step).writable}
+
+    # ---- objects with methods ----
+
+    def _open(self, step):
+        make = getattr(self._conn, step["class"])
+        options = methods_sync.options(step.get("options", {}))
+        try:
+            self._things[step["as"]] = make(expand(step.get("name")), **options)
+        except libipc.Error:
+            raise
+        except (TypeError, ValueError):
+            return {"fails": "IPC_EINVAL"}
+        return {}
+
+    def _call(self, step):
+        thing, args = self._on(step), [from_notation(arg) for arg in step.get("args", [])]
+        method = METHODS.get(type(thing).__name__, {}).get(step["method"])
+        try:
+            if method:
+                return method(thing, _seconds(step), *args)
+            result = getattr(thing, step["method"])(*args)
+        except libipc.Error:
+            raise
+        except (TypeError, ValueError):
+            return {"fails": "IPC_EINVAL"}  # no such argument
+        return {} if result is None else {"gives": to_notation(result)}
 
     # ---- all handles, connections ----
 

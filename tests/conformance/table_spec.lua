@@ -48,7 +48,7 @@ local function perform(stage, step)
 end
 
 local function matches(step, result)
-  for _, mark in ipairs {"fails", "put", "attempt", "late"} do
+  for _, mark in ipairs {"fails", "put", "attempt", "late", "abandoned", "acted"} do
     if (step[mark] ~= nil or mark == "fails") and step[mark] ~= result[mark] then
       return false
     end

@@ -68,6 +68,12 @@ _CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
     "IPC_ENOTHELD": ("NotHeld", (RuntimeError, ValueError)),
     "IPC_ENOTOWNER": ("NotOwner", (RuntimeError,)),
     "IPC_EBROKEN": ("BrokenBarrier", (threading.BrokenBarrierError,)),
+    # Of containers, as dict, list and array have them.
+    "IPC_EKEY": ("NoSuchKey", (KeyError,)),
+    "IPC_EINDEX": ("NoSuchIndex", (IndexError,)),
+    "IPC_EABSENT": ("NoSuchValue", (ValueError,)),
+    "IPC_ERANGE": ("OutOfRange", (OverflowError,)),
+    "IPC_EKIND": ("WrongKind", (TypeError,)),
 }
 
 

@@ -64,15 +64,23 @@ class _Sync:
         """Give the handle up. Calls that wait on it raise Closed. What is held stays held."""
         super().close()
 
+    # By what a handle of another class does these: a namespace's own name and share() are its user's.
+    def _own_name(self) -> str | None:
+        return self.name
+
+    def _own_ticket(self) -> list:
+        return self.share()
+
     def __repr__(self) -> str:
         try:
-            what = repr(self.name) if self.name is not None else "without a name"
+            name = self._own_name()
+            what = repr(name) if name is not None else "without a name"
             return f"<libipc.{type(self).__name__} {what} at {self._conn.address}>"
         except (AttributeError, ValueError):
             return f"<libipc.{type(self).__name__} that was never opened>"
 
     def __reduce__(self) -> tuple:
-        whole = _queue.attach, (type(self), self._conn.address, self.share())
+        whole = _queue.attach, (type(self), self._conn.address, self._own_ticket())
         return (*whole, self._state()) if self._state() else whole
 
 
@@ -120,7 +128,7 @@ class _Guard(_Sync):
 class _Lock(_Guard, _core.Lock):
     """What both kinds of locks have."""
 
-    __slots__ = ("_conn", "_session", "_raise_abandoned", "fence", "abandoned", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
 
     _make = staticmethod(_core.attach_lock)
     _recursive = False
@@ -168,7 +176,7 @@ class Semaphore(_Sync, _core.Semaphore):
     The permits of a program that dies come back. value is how many there are at first; for mode="attach": as it is.
     """
 
-    __slots__ = ("_conn", "_session", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "__weakref__")
 
     _make = staticmethod(_core.attach_semaphore)
     _bounded = False
@@ -219,7 +227,7 @@ class BoundedSemaphore(Semaphore):
 class Event(_Sync, _core.Event):
     """A flag with the methods of threading.Event: set, clear, is_set, wait."""
 
-    __slots__ = ("_conn", "_session", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "__weakref__")
 
     _make = staticmethod(_core.attach_event)
 
@@ -262,7 +270,7 @@ class Condition(_Guard, _core.Condition):
     Its lock is its own, one that its owner may acquire again. For fence, abandoned and raise_abandoned see Lock.
     """
 
-    __slots__ = ("_conn", "_session", "_held", "_raise_abandoned", "fence", "abandoned", "__weakref__")
+    __slots__ = ("_conn", "_session", "_held", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
 
     _make = staticmethod(_core.attach_condition)
 
@@ -338,7 +346,7 @@ class Barrier(_Sync, _core.Barrier):
     the last one to come, before the others go on: each party has its own. timeout is wait()'s where it has none.
     """
 
-    __slots__ = ("_conn", "_session", "_action", "_timeout", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "_action", "_timeout", "__weakref__")
 
     _make = staticmethod(_core.attach_barrier)
 

@@ -29,6 +29,7 @@ typedef struct ipc_lock {
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);
         ipc_err release();
         ipc_err peek(bool *locked, bool *mine);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         bool recursive();
@@ -44,6 +45,7 @@ typedef struct ipc_semaphore {
         ipc_err acquire(int64_t timeout_ms);
         ipc_err release(uint32_t count);
         ipc_err value(uint64_t *count);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -59,6 +61,7 @@ typedef struct ipc_event {
         ipc_err clear();
         ipc_err is_set(bool *answer);
         ipc_err wait(int64_t timeout_ms);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -74,6 +77,7 @@ typedef struct ipc_condition {
         ipc_err release();
         ipc_err wait(int64_t timeout_ms, bool *answer, ipc_grant *grant);
         ipc_err notify(uint32_t count);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -90,6 +94,7 @@ typedef struct ipc_barrier {
         ipc_err reset();
         ipc_err abort();
         ipc_err stat(ipc_barrier_info *info);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();

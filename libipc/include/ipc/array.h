@@ -68,6 +68,8 @@ IPC_EXPORT ipc_err ipc_array_set_slice(ipc_array *array, int64_t start, int64_t 
 IPC_EXPORT ipc_err ipc_array_acquire(ipc_array *array, int64_t timeout_ms, ipc_grant *grant);
 /** Release it. As ipc_lock_release() of a recursive lock. */
 IPC_EXPORT ipc_err ipc_array_release(ipc_array *array);
+/** Whether anybody has the lock, and whether this thread does. As ipc_lock_peek(). */
+IPC_EXPORT ipc_err ipc_array_peek(ipc_array *array, bool *locked, bool *mine);
 
 /** Any method, with any arguments. As ipc_dict_invoke(). */
 IPC_EXPORT ipc_err ipc_array_invoke(ipc_array *array, ipc_method method, const ipc_msg *arguments, ipc_msg **result);

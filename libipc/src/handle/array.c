@@ -185,6 +185,11 @@ ipc_err ipc_array_release(ipc_array *array)
     return ipc__guard_release(&array->base);
 }
 
+ipc_err ipc_array_peek(ipc_array *array, bool *locked, bool *mine)
+{
+    return ipc__guard_peek(&array->base, locked, mine);
+}
+
 /* ---- as any handle ---- */
 
 ipc_err ipc_array_refer(ipc_array *array, ipc_msg **reference)
