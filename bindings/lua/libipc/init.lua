@@ -52,6 +52,7 @@ for _, name in ipairs(SWIG_GLOBALS) do
   rawset(_G, name, before[name])
 end
 
+local containers = require "libipc.containers"
 local handles = require "libipc.handles"
 local options = require "libipc.options"
 local sync = require "libipc.sync"
@@ -59,6 +60,7 @@ local values = require "libipc.values"
 
 local ipc = {
   null = values.null,
+  absent = values.absent,
   bin = values.bin,
   array = values.array,
   map = values.map,
@@ -173,6 +175,12 @@ ipc.Condition = on_default(sync.constructors.Condition)
 ---   reset(), abort()                    begin anew; break it until then
 ---   parties(), waiting(), broken(), share(), name(), close()
 ipc.Barrier = on_default(sync.constructors.Barrier)
+
+ipc.Dict = on_default(containers.constructors.Dict)
+ipc.Namespace = on_default(containers.constructors.Namespace)
+ipc.List = on_default(containers.constructors.List)
+ipc.Array = on_default(containers.constructors.Array)
+ipc.Value = on_default(containers.constructors.Value)
 
 --- wait(things [, timeout]): those of several queues, pipe ends and descriptors (integers) in which a get, a receive or
 --- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may

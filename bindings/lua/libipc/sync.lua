@@ -79,7 +79,7 @@ end
 
 --- lock:with(f [, timeout]): what f(…) returns, called with what acquire() said while the lock is held; or nil, code,
 --- detail. It is released in any case.
-local function with(thing, f, timeout)
+function sync.with(thing, f, timeout)
   local first, second, detail = thing:acquire(timeout)
   if first == nil then
     return nil, second, detail
@@ -102,7 +102,7 @@ end, "close")
 
 --- Whether anybody has it, and whether this thread has.
 Lock.locked, Lock.peek = Lock.peek, nil
-Lock.with = with
+Lock.with = sync.with
 
 -- ---- semaphores ----
 
@@ -113,7 +113,7 @@ function Semaphore:release(count)
   return give_back(self, count or 1)
 end
 
-Semaphore.with = with
+Semaphore.with = sync.with
 
 -- ---- events ----
 
@@ -166,7 +166,7 @@ function Condition:notify_all()
   return notify(self, 0)
 end
 
-Condition.with = with
+Condition.with = sync.with
 
 -- ---- barriers ----
 

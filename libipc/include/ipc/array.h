@@ -86,6 +86,8 @@ IPC_EXPORT ipc_err ipc_array_attach(ipc_array **array, ipc_conn *conn, const ipc
 
 /** Its name, or NULL. Borrowed from the handle. */
 IPC_EXPORT const char *ipc_array_name(const ipc_array *array);
+/** The connection that it goes by: what is read through it is attached to on that. Borrowed from the handle. */
+IPC_EXPORT ipc_conn *ipc_array_conn(const ipc_array *array);
 /** Its typecode. */
 IPC_EXPORT char ipc_array_typecode(const ipc_array *array);
 /** How many numbers it has: that never changes. */

@@ -113,6 +113,8 @@ IPC_EXPORT ipc_err ipc_dict_attach(ipc_dict **dict, ipc_conn *conn, const ipc_ms
 
 /** Its name, or NULL. Borrowed from the handle. */
 IPC_EXPORT const char *ipc_dict_name(const ipc_dict *dict);
+/** The connection that it goes by: what is read through it is attached to on that. Borrowed from the handle. */
+IPC_EXPORT ipc_conn *ipc_dict_conn(const ipc_dict *dict);
 /** Whether it is a namespace. */
 IPC_EXPORT bool ipc_dict_names(const ipc_dict *dict);
 

@@ -91,6 +91,8 @@ IPC_EXPORT ipc_err ipc_list_attach(ipc_list **list, ipc_conn *conn, const ipc_ms
 
 /** Its name, or NULL. Borrowed from the handle. */
 IPC_EXPORT const char *ipc_list_name(const ipc_list *list);
+/** The connection that it goes by: what is read through it is attached to on that. Borrowed from the handle. */
+IPC_EXPORT ipc_conn *ipc_list_conn(const ipc_list *list);
 
 /** Close the handle: calls that wait return IPC_ECLOSED. Idempotent; any thread. */
 IPC_EXPORT void ipc_list_close(ipc_list *list);

@@ -218,6 +218,11 @@ const char *ipc_array_name(const ipc_array *array)
     return array->base.name;
 }
 
+ipc_conn *ipc_array_conn(const ipc_array *array)
+{
+    return array->base.conn;
+}
+
 void ipc_array_close(ipc_array *array)
 {
     if (array) {

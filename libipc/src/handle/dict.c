@@ -178,6 +178,11 @@ const char *ipc_dict_name(const ipc_dict *dict)
     return dict->base.name;
 }
 
+ipc_conn *ipc_dict_conn(const ipc_dict *dict)
+{
+    return dict->base.conn;
+}
+
 void ipc_dict_close(ipc_dict *dict)
 {
     if (dict) {
