@@ -120,6 +120,7 @@ struct ipc__hold {
     uint32_t id;
     bool ended;             /* it is being taken away: nothing more is sent to it */
     bool watched;           /* somebody waits on its descriptor: it wants one item at any time */
+    uint32_t calls;         /* how many of its session's are its own */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
