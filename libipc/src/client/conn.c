@@ -521,6 +521,6 @@ void ipc__conn_forked(ipc_conn *conn)
             conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
-        conn->slots[id].close_seq = 0;
     }
 }
+    ipc__slots_tidy(conn);

@@ -48,6 +48,7 @@ struct ipc_conn {
 
     /* What it was asked to be; set once. */
     char *language;
+    uint32_t next_free; /* while it is nobody's; 0: the last */
     char *program;
     int64_t connect_timeout_ms;
     ipc__address address;
@@ -92,6 +93,7 @@ struct ipc_conn {
     int heir_control; /* -1: none */
     ipc__welcome heir_welcome;
 
+    uint32_t free_slot;  /* the first one that is nobody's; 0: there is none */
     /* The same for a child that is being forked. */
     int child_control;
     ipc__welcome child_welcome;
@@ -170,6 +172,17 @@ void ipc__conn_flush(ipc_conn *conn);
 
 /* The library's thread has something to do soon. */
 void ipc__conn_kick(ipc_conn *conn);
+
+/* ---- numbers for handles (slots.c); the lock is held ---- */
+
+/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
+uint32_t ipc__slot_take(ipc_conn *conn, struct ipc__handle *handle);
+
+/* It is nobody's any more. */
+void ipc__slot_give(ipc_conn *conn, uint32_t id);
+
+/* Another session, or a fork: all that have no handle are free, whatever was on its way. */
+void ipc__slots_tidy(ipc_conn *conn);
 
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);

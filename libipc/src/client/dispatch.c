@@ -61,8 +61,9 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
         !skip(envelope, head->fields - 1, &span)) {
         return false;
     }
-    if (head->handle && head->handle < conn->slot_count && conn->slots[head->handle].close_seq == head->seq) {
-        conn->slots[head->handle].close_seq = 0;
+    if (head->seq && head->handle && head->handle < conn->slot_count &&
+        conn->slots[head->handle].close_seq == head->seq) {
+        ipc__slot_give(conn, head->handle);
         return true;
     }
     if (head->seq == conn->ping_seq && head->seq) {
