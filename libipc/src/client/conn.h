@@ -23,13 +23,22 @@ typedef enum ipc__conn_state {
     IPC__CONN_CLOSED,
 } ipc__conn_state;
 
+/* A thread that waits for one reply, while another moves things; lives on its stack. */
+typedef struct ipc__caller {
+    pthread_cond_t woken; /* the reply came, or nobody drives */
+    struct ipc__caller *prev, *next;
+} ipc__caller;
+
+enum { IPC__PENDINGS = 64 }; /* a power of two */
+
 /* A request that waits for its reply; lives on the caller's stack. */
 typedef struct ipc__pending {
     uint64_t seq;
     bool done;
-    ipc_err err;    /* of the reply */
-    ipc__buf reply; /* its fields, or an error's words */
-    bool keeps;     /* its fields stay where they came: */
+    ipc__caller *caller; /* to be woken; NULL: it does not sleep, or drives */
+    ipc_err err;         /* of the reply */
+    ipc__buf reply;      /* its fields, or an error's words */
+    bool keeps;          /* its fields stay where they came: */
     ipc__block *block;
     ipc__bytes fields;
     struct ipc__pending *prev, *next;
@@ -39,6 +48,7 @@ typedef struct ipc__pending {
 typedef struct ipc__slot {
     struct ipc__handle *handle;
     uint64_t close_seq;
+    uint32_t next_free; /* while it is nobody's; 0: the last */
 } ipc__slot;
 
 struct ipc_conn {
@@ -48,7 +58,6 @@ struct ipc_conn {
 
     /* What it was asked to be; set once. */
     char *language;
-    uint32_t next_free; /* while it is nobody's; 0: the last */
     char *program;
     int64_t connect_timeout_ms;
     ipc__address address;
@@ -78,11 +87,12 @@ struct ipc_conn {
     ipc__buf header; /* of every envelope: packed once a session */
     uint64_t flushed_at;
     uint64_t flushed_seq;
-    bool waiting_out; /* the outbox is not empty, and somebody will send it soon */
-    bool busy;        /* so much is sent that it pays to gather it */
-    ipc__pending *pending;
+    bool waiting_out;                     /* the outbox is not empty, and somebody will send it soon */
+    bool busy;                            /* so much is sent that it pays to gather it */
+    ipc__pending *pending[IPC__PENDINGS]; /* by their numbers */
     ipc__slot *slots;
     uint32_t slot_count;
+    uint32_t free_slot;  /* the first one that is nobody's; 0: there is none */
     unsigned looks;      /* at what came */
     uint64_t checked_at; /* without a thread: when the control socket was looked at last (ticks) */
     uint64_t heard_at;   /* remote: when the hub was heard last */
@@ -93,7 +103,6 @@ struct ipc_conn {
     int heir_control; /* -1: none */
     ipc__welcome heir_welcome;
 
-    uint32_t free_slot;  /* the first one that is nobody's; 0: there is none */
     /* The same for a child that is being forked. */
     int child_control;
     ipc__welcome child_welcome;
@@ -107,8 +116,9 @@ struct ipc_conn {
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;
-    unsigned watchers;  /* handles whose descriptor somebody waits on: the library's thread moves things for them */
-    uint64_t active_at; /* a caller drove, or posted */
+    ipc__caller *callers; /* of the followers those who wait for a reply: each is woken for its own */
+    unsigned watchers;    /* handles whose descriptor somebody waits on: the library's thread moves things for them */
+    uint64_t active_at;   /* a caller drove, or posted */
     pthread_t thread;
     bool has_thread;
     bool stop;
@@ -130,6 +140,9 @@ ipc_err ipc__conn_enter(ipc_conn *conn);
 
 /* The session is over: whoever waits learns it. The lock is held. */
 void ipc__conn_lose(ipc_conn *conn, ipc_err why);
+
+/* A condition variable whose time is ours: ipc__now(). */
+void ipc__cond_init(pthread_cond_t *condition);
 
 /* Close what came of shared memory and was not used. */
 void ipc__conn_drop_memory(ipc_conn *conn);
@@ -159,6 +172,17 @@ void ipc__conns_unlock(void);
 ipc_conn *ipc__conns_first(void);
 void ipc__conns_reinit(void);
 
+/* ---- numbers for handles (slots.c); the lock is held ---- */
+
+/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
+uint32_t ipc__slot_take(ipc_conn *conn, struct ipc__handle *handle);
+
+/* It is nobody's any more. */
+void ipc__slot_give(ipc_conn *conn, uint32_t id);
+
+/* Another session, or a fork: all that have no handle are free, whatever was on its way. */
+void ipc__slots_tidy(ipc_conn *conn);
+
 /* ---- sending (session.c); the lock is held ---- */
 
 /* Begin an operation. Then pack its fields into the packer, and post it. */
@@ -173,17 +197,6 @@ void ipc__conn_flush(ipc_conn *conn);
 /* The library's thread has something to do soon. */
 void ipc__conn_kick(ipc_conn *conn);
 
-/* ---- numbers for handles (slots.c); the lock is held ---- */
-
-/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
-uint32_t ipc__slot_take(ipc_conn *conn, struct ipc__handle *handle);
-
-/* It is nobody's any more. */
-void ipc__slot_give(ipc_conn *conn, uint32_t id);
-
-/* Another session, or a fork: all that have no handle are free, whatever was on its way. */
-void ipc__slots_tidy(ipc_conn *conn);
-
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
@@ -196,6 +209,13 @@ ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 /* Its two halves: register the request that was begun last; whether it is answered. */
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
 bool ipc__pending_done(void *pending);
+
+/* Nobody waits for it any more. */
+void ipc__pending_forget(ipc_conn *conn, ipc__pending *pending);
+
+/* The request of this number; NULL: none. It is answered: whoever waits for it is woken. */
+ipc__pending *ipc__pending_find(ipc_conn *conn, uint64_t seq);
+void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err);
 
 /* The session ended: every request that waits gets an error instead of its reply. */
 void ipc__pendings_end(ipc_conn *conn, ipc_err err);

@@ -6,7 +6,6 @@
 #include "util/error.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 /* A code of the hub's: 0, or one that has a name. */
 static bool is_code(int64_t code)
@@ -69,14 +68,11 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
     if (head->seq == conn->ping_seq && head->seq) {
         on_pong(conn, hub_now);
     }
-    ipc__pending *pending;
-    DL_SEARCH_SCALAR(conn->pending, pending, seq, head->seq);
+    ipc__pending *pending = ipc__pending_find(conn, head->seq);
     if (!pending) {
         return true; /* whoever asked has given up */
     }
-    DL_DELETE(conn->pending, pending);
-    pending->done = true;
-    pending->err = (ipc_err)code;
+    ipc__pending_end(conn, pending, (ipc_err)code);
     if (code) {
         return keep_words(pending, span);
     }

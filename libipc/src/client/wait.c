@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
@@ -105,6 +106,17 @@ void ipc__conn_wake(ipc_conn *conn)
     }
 }
 
+/* Nobody drives: one of those who follow will, if there are any. All look whose wait may be over, but for who waits for a reply. */
+static void wake_followers(ipc_conn *conn)
+{
+    if (conn->followers) {
+        pthread_cond_broadcast(&conn->changed);
+    }
+    if (conn->callers) {
+        pthread_cond_signal(&conn->callers->woken);
+    }
+}
+
 /* A segment with large values. False: it is no such packet, or cannot be mapped. */
 static bool take_segment(ipc_conn *conn, const unsigned char *packet, size_t length, int fd)
 {
@@ -183,7 +195,9 @@ static bool drive(ipc_conn *conn, uint64_t until)
     if (ready > 0 && fds[2].revents) {
         ipc__conn_read_control(conn);
     }
-    if (conn->followers) {
+    if (conn->thread_drives) {
+        wake_followers(conn);
+    } else if (conn->followers) {
         pthread_cond_broadcast(&conn->changed);
     }
     return signalled;
@@ -208,14 +222,35 @@ bool ipc__conn_spin(ipc_conn *conn)
     conn->driving = false;
     conn->spun = !came; /* once is enough */
     ipc__conn_pump(conn);
-    if (conn->followers) {
-        pthread_cond_broadcast(&conn->changed);
-    }
+    wake_followers(conn);
     return came;
 }
 
-/* Wait for a change that another thread makes. */
-static void follow(ipc_conn *conn, uint64_t until)
+static void sleep_until(ipc_conn *conn, pthread_cond_t *woken, uint64_t until)
+{
+    if (until == IPC__NEVER) {
+        pthread_cond_wait(woken, &conn->lock);
+    } else {
+        struct timespec end = timespec_of(until);
+        pthread_cond_timedwait(woken, &conn->lock, &end);
+    }
+}
+
+/* Many may wait for replies, each of its own: nobody is woken for another's. */
+static void follow_for_reply(ipc_conn *conn, ipc__pending *pending, uint64_t until)
+{
+    ipc__caller self;
+    ipc__cond_init(&self.woken);
+    DL_APPEND(conn->callers, &self);
+    pending->caller = &self;
+    sleep_until(conn, &self.woken, until);
+    pending->caller = NULL;
+    DL_DELETE(conn->callers, &self);
+    pthread_cond_destroy(&self.woken);
+}
+
+/* Wait for a change that another thread makes. pending: for no other one than this; NULL: for any. */
+static void follow(ipc_conn *conn, ipc__pending *pending, uint64_t until)
 {
     conn->followers++;
     if (conn->thread_drives && !conn->kicked) {
@@ -223,11 +258,10 @@ static void follow(ipc_conn *conn, uint64_t until)
         eventfd_write(conn->wake, 1);
     }
     ipc__sleep_begin();
-    if (until == IPC__NEVER) {
-        pthread_cond_wait(&conn->changed, &conn->lock);
+    if (pending) {
+        follow_for_reply(conn, pending, until);
     } else {
-        struct timespec end = timespec_of(until);
-        pthread_cond_timedwait(&conn->changed, &conn->lock, &end);
+        sleep_until(conn, &conn->changed, until);
     }
     conn->followers--;
     if (hooks && hooks->after) {
@@ -307,7 +341,7 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         uint64_t until = deadline < look_up ? deadline : look_up;
         ipc__conn_flush(conn);
         if (conn->driving) {
-            follow(conn, until);
+            follow(conn, done == ipc__pending_done ? arg : NULL, until);
         } else if (!done(arg) && conn->state == IPC__CONN_LIVE) {
             signalled = drive(conn, until);
         }
@@ -324,9 +358,12 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 {
     ipc_err err = wait_until(conn, done, arg, deadline);
     /* Somebody must drive on: one of those who follow, or the library's thread. */
-    if (conn->followers && !conn->driving) {
-        pthread_cond_broadcast(&conn->changed);
-    } else if (!conn->driving) {
+    if (conn->driving) {
+        return err;
+    }
+    if (conn->followers) {
+        wake_followers(conn);
+    } else {
         ipc__conn_kick(conn);
     }
     return err;
