@@ -20,7 +20,7 @@ local conn <close> = assert(ipc.connect(address))
 local dict <close> = assert(conn:Dict "dict")
 local keys, pairs_of = {}, {}
 for number = 1, size do
-  keys[number] = ("key-%04d"):format(number)
+  keys[number] = ("key-%07d"):format(number)
   pairs_of[keys[number]] = number
 end
 

@@ -175,7 +175,7 @@ def main():
     if options.what in SINGLE:
         time_single(SINGLE[options.what](shared), options)
     else:
-        pairs = {f"key-{number:04}": number for number in range(options.keys)}
+        pairs = {f"key-{number:07}": number for number in range(options.keys)}
         time_batches(BATCHES[options.what](shared, pairs), options)
 
 
