@@ -26,8 +26,8 @@ void ipc__lua_leave(ipc__lua_call *call);
 
 /**
  * Return a failed call to Lua: pushes nil, the code's short name and the detail, 3 results. Misuse (IPC_EINVAL,
- * IPC_EUNFINISHED, IPC_ENOTHELD, IPC_ENOTOWNER) raises the detail as an error. What interrupted the call is raised, whatever
- * the call came to.
+ * IPC_EUNFINISHED, IPC_ENOTHELD, IPC_ENOTOWNER) raises the detail as an error. What interrupted the call is raised,
+ * whatever the call came to.
  */
 int ipc__lua_fail(lua_State *L, ipc_err err);
 

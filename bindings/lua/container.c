@@ -23,8 +23,9 @@ typedef enum outcome {
 
 /*
  * takes: each argument in the order in which Lua has them; those behind '?' may be left out, or nil.
- *   v value   m value, or ipc.absent   q sequence   p map   b flag, without one false   n number, without one 1   c count
- *   i index   k attribute's name       s t w start, stop and step of a slice             0 what Lua does not say: the first index
+ *   v value   m value, or ipc.absent   q sequence   p map   b flag, or false   n number, or 1   c count
+ *   i index   k attribute's name       s t w start, stop and step of a slice
+ *   0 what Lua does not say: the first index
  */
 typedef struct method {
     const char *name;

@@ -9,9 +9,9 @@
 #include "state.h"
 
 /**
- * Put the methods that ask the hub into the module on top of the stack, as its field methods: {Dict = {get = ...}, ...}. Those whose
- * names begin with two underscores are for metatables: they raise their failures. __by_integer and __by_name make an __index from the table
- * of a class's methods.
+ * Put the methods that ask the hub into the module on top of the stack, as its field methods: {Dict = {get = ...}, ...}.
+ * Those whose names begin with two underscores are for metatables: they raise their failures. __by_integer and __by_name
+ * make an __index from the table of a class's methods.
  */
 void ipc__lua_open_containers(lua_State *L);
 

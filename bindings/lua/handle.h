@@ -20,7 +20,8 @@ void ipc__lua_new_handle(lua_State *L);
  * one). An object of NULL changes nothing. */
 void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind kind);
 
-/** The object of the handle at an index, or an error about the argument. Joinable queues are queues, namespaces dicts, values arrays. */
+/** The object of the handle at an index, or an error about the argument. Joinable queues are queues, namespaces
+ * dicts, and values arrays. */
 void *ipc__lua_check_handle(lua_State *L, int index, ipc__lua_kind kind);
 
 /** The text at an index, NULL for nil, or an error about the argument. */

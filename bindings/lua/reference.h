@@ -13,14 +13,15 @@
 #include <ipc/msg.h>
 
 /**
- * The value that stands for a handle. IPC_ENOTSUP: there is none for its kind. Raises what interrupted it. Leaves what is in
- * own->out as it was.
+ * The value that stands for a handle. IPC_ENOTSUP: there is none for its kind. Raises what interrupted it. Leaves what is
+ * in own->out as it was.
  */
 ipc_err ipc__lua_refer(lua_State *L, const ipc__lua_handle *handle, ipc_msg **reference);
 
 /**
  * Push the handle that a packed reference stands for, on the connection that it was read through.
- * IPC_ENOENT its object is gone; IPC_ETYPE, IPC_EBADMSG it is for nothing that Lua knows. With an error nothing is pushed; raises what interrupted it.
+ * IPC_ENOENT its object is gone; IPC_ETYPE, IPC_EBADMSG it is for nothing that Lua knows. With an error nothing is pushed;
+ * raises what interrupted it.
  */
 ipc_err ipc__lua_follow(lua_State *L, ipc_conn *conn, const void *packed, size_t length);
 

@@ -222,7 +222,11 @@ for class, options in pairs {Array = {typecode = "q", length = 1}, Value = {type
       assert.same({"integer", false}, {math.type(fence), abandoned})
       assert(mine:acquire(0))
       assert.same({true, true}, {mine:locked()})
-      local other = start(("local it = assert(conn:%s(name)) print(it:acquire(0)) print(it:locked())"):format(class), name)
+      local other = start(([[
+        local it = assert(conn:%s(name))
+        print(it:acquire(0))
+        print(it:locked())
+      ]]):format(class), name)
       assert.equal("nil\ttimeout\ttimed out\ntrue\tfalse\n", finish(other))
       assert.is_true(mine:release())
       assert.is_true(mine:release())

@@ -34,6 +34,7 @@ FITTING = [
     (libipc.NotHeld, RuntimeError),
     (libipc.NotHeld, ValueError),
     (libipc.NotOwner, RuntimeError),
+    (libipc.Deadlock, RuntimeError),
     (libipc.BrokenBarrier, threading.BrokenBarrierError),
     (libipc.AbandonedError, RuntimeError),
     (libipc.NoSuchKey, KeyError),

@@ -31,4 +31,15 @@ uint64_t sim_peek_parked(const ipc__stream *stream);
 /* Items and credits that count against maxsize, counted one by one. */
 uint64_t sim_peek_kept(const ipc__stream *stream);
 
+/* What a container has, one by one: of a dict with the key. look: or NULL. */
+typedef void (*sim_look)(void *arg, uint64_t at, const ipc__bytes *key, ipc__bytes value);
+
+/* The bytes that a container holds of the hub's memory are added to *memory. False: its own count of them is wrong. */
+bool sim_peek_dict(const ipc__object *object, sim_look look, void *arg, uint64_t *memory);
+bool sim_peek_list(const ipc__object *object, sim_look look, void *arg, uint64_t *memory);
+void sim_peek_array(const ipc__object *object, sim_look look, void *arg, uint64_t *memory);
+
+/* Of any container; an object that is none has nothing. */
+bool sim_peek_container(const ipc__object *object, sim_look look, void *arg, uint64_t *memory);
+
 #endif

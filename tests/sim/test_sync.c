@@ -1,7 +1,8 @@
 /*
  * Locks and their kin in the hub core, among sessions that die at any step, on a clock of its own, for many seeds.
  * What the answers say is held against a model: one owner at a time, fences that grow, permits and notifications that are conserved,
- * generations of a barrier that are whole, or broken for all; and nobody waits for what is free.
+ * generations of a barrier that are whole, or broken for all; nobody waits for what is free; and circles of owners are refused where
+ * that was asked for, and nothing else is.
  * Touches memory, and prints the seed that failed. One thread.
  */
 #include "hub/core.h"
@@ -68,6 +69,7 @@ typedef struct world {
 } world;
 
 static world sim;
+static uint64_t refused; /* deadlocks, of all seeds */
 static uint64_t seed_now;
 
 #define REQUIRE(condition, words)                                                                                      \
@@ -124,6 +126,32 @@ static actor *owner_of(int handle)
         }
     }
     return owner;
+}
+
+/* Every other client's handles refuse deadlocks. */
+static bool refuses(const client *of)
+{
+    return (of - sim.clients) % 2 == 0;
+}
+
+/*
+ * Whether it closes a circle of owners when a thread waits for a lock. Of a WAIT that is not over the model does not know whether it is for
+ * the lock by now: it is *perhaps*.
+ */
+static bool closes_circle(const actor *self, int handle, bool perhaps)
+{
+    for (int i = 0; i < HANDLES; i++) {
+        const actor *owner = owner_of(handle);
+        if (!owner || owner == self) {
+            return owner == self;
+        }
+        bool waits = owner->op == IPC__OP_ACQUIRE || (perhaps && owner->op == IPC__OP_WAIT);
+        if (!owner->seq || !is_guard(owner->handle) || !waits) {
+            return false;
+        }
+        handle = owner->handle;
+    }
+    return false; /* the circle is others' */
 }
 
 /* The lock came, and as often as it was had before. */
@@ -262,6 +290,9 @@ static void answered(client *of, actor *self, int64_t code, ipc_cursor *at)
     bool truth = false;
     bool notified = false;
     self->seq = 0;
+    REQUIRE(code != IPC_EDEADLOCK ||
+                (self->op == IPC__OP_ACQUIRE && refuses(of) && closes_circle(self, self->handle, true)),
+            "a deadlock is one, and refused by who asked for that");
     if (is_guard(self->handle) && (self->op == IPC__OP_ACQUIRE || self->op == IPC__OP_WAIT) && code == IPC_OK) {
         REQUIRE(ipc__read_uint(at, &number) && ipc__read_bool(at, &truth) && ipc__read_bool(at, &notified),
                 "an answer");
@@ -336,12 +367,15 @@ static void open_all(client *self)
         ipc__pack_text(&packer, types[handle]);
         msgpack_pack_int(&packer, 0);
         ipc__pack_text(&packer, types[handle]);
-        msgpack_pack_map(&packer, handle == SEMAPHORE ? 2 : handle == BARRIER);
+        msgpack_pack_map(&packer,
+                         handle == SEMAPHORE ? 2 : handle == BARRIER || (is_guard((int)handle) && refuses(self)));
         if (handle == SEMAPHORE) {
             ipc__pack_uint(&packer, "value", PERMITS);
             ipc__pack_bool(&packer, "bounded", true);
         } else if (handle == BARRIER) {
             ipc__pack_uint(&packer, "parties", PARTIES);
+        } else if (is_guard((int)handle) && refuses(self)) {
+            ipc__pack_bool(&packer, "refuse_deadlock", true);
         }
     }
     input(self, &ops);
@@ -417,7 +451,11 @@ static void use_guard(client *of, actor *self, int handle, int64_t thread)
     uint64_t choice = self->depth[handle] && draw(4) ? 2 + draw(2) : draw(4);
     actor *owner = owner_of(handle);
     if (choice < 2 && (self->depth[handle] < 3)) {
+        bool hopeless = refuses(of) && (handle == LOCK || owner != self) && closes_circle(self, handle, false);
         ask(of, self, IPC__OP_ACQUIRE, handle, 2, (int64_t[]){thread, draw_timeout()}, 0);
+        hear_all();
+        REQUIRE(!hopeless || self->seq == 0, "a deadlock is refused where that was asked for");
+        refused += hopeless;
     } else if (handle == CONDITION && choice == 2) {
         *depth_before(self) = self->depth[handle];
         self->depth[handle] = 0; /* given up, unless it is refused */
@@ -588,6 +626,7 @@ int main(int argc, char **argv)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         run(seed);
     }
-    printf("%d seeds of %d steps\n", SEEDS, STEPS);
+    REQUIRE(refused > SEEDS, "there were deadlocks to refuse");
+    printf("%d seeds of %d steps, %" PRIu64 " deadlocks refused\n", SEEDS, STEPS, refused);
     return 0;
 }

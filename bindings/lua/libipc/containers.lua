@@ -1,5 +1,5 @@
 -- Dicts, namespaces, lists, arrays and values.
--- Touches the metatables that libipc.core made for them: methods that ask the hub are in C (container.c), idioms are here.
+-- Touches the metatables that libipc.core made for them: methods that ask the hub are in container.c, idioms here.
 -- Locks what it is told to.
 
 local core = require "libipc.core"

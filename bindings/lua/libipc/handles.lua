@@ -237,6 +237,9 @@ function handles.connect(address, given)
   return core.connect(address, program(), choice(opts, "lane", LANES), opts.timeout)
 end
 
+--- What connect() takes: defaults, and the words of one of them.
+handles.CONNECT_OPTIONS, handles.LANES = CONNECT_OPTIONS, LANES
+
 local default
 
 --- The connection of handles that name none: made on first use, kept until the program ends.

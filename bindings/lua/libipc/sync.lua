@@ -14,22 +14,28 @@ local sync = {}
 
 -- ---- constructors ----
 
-local SIMPLE_OPTIONS = {mode = "either"}
+local EVENT_OPTIONS = {mode = "either"}
+local GUARD_OPTIONS = {mode = "either", refuse_deadlock = false}
 local SEMAPHORE_OPTIONS = {value = 1, mode = "either"}
 local BARRIER_OPTIONS = {parties = 0, mode = "either"}
 
 local function lock_opener(recursive)
   return function(conn, name, given)
     name, given = with_name(name, given)
-    return core.open_lock(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES), recursive)
+    local opts = complete(given, GUARD_OPTIONS)
+    return core.open_lock(conn, name, choice(opts, "mode", MODES), recursive, opts.refuse_deadlock)
   end
 end
 
-local function opener(open)
-  return function(conn, name, given)
-    name, given = with_name(name, given)
-    return open(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES))
-  end
+local function open_condition(conn, name, given)
+  name, given = with_name(name, given)
+  local opts = complete(given, GUARD_OPTIONS)
+  return core.open_condition(conn, name, choice(opts, "mode", MODES), opts.refuse_deadlock)
+end
+
+local function open_event(conn, name, given)
+  name, given = with_name(name, given)
+  return core.open_event(conn, name, choice(complete(given, EVENT_OPTIONS), "mode", MODES))
 end
 
 -- What is not asked for is not compared.
@@ -61,8 +67,8 @@ sync.constructors = {
   RLock = lock_opener(true),
   Semaphore = open_semaphore,
   BoundedSemaphore = open_bounded_semaphore,
-  Event = opener(core.open_event),
-  Condition = opener(core.open_condition),
+  Event = open_event,
+  Condition = open_condition,
   Barrier = open_barrier,
 }
 

@@ -84,13 +84,31 @@ class Conn(_core.Conn):
         """Both ends of a new pipe, or with a name one end: "a", "b", or None for the one that nobody holds."""
         return _pipe.Pipe(name, end, duplex, mode, conn=self)
 
-    def Lock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.Lock:
+    def Lock(
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
+    ) -> _sync.Lock:
         """Open a lock; without a name a new one, which lives as long as somebody holds a handle on it."""
-        return _sync.Lock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        return _sync.Lock(
+            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
+        )
 
-    def RLock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.RLock:
+    def RLock(
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
+    ) -> _sync.RLock:
         """Open a lock that its owner may acquire again."""
-        return _sync.RLock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        return _sync.RLock(
+            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
+        )
 
     def Semaphore(self, name: str | None = None, value: int = 1, *, mode: str = "either") -> _sync.Semaphore:
         """Open a semaphore."""
@@ -107,10 +125,17 @@ class Conn(_core.Conn):
         return _sync.Event(name, mode=mode, conn=self)
 
     def Condition(
-        self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
     ) -> _sync.Condition:
         """Open a condition, with its lock."""
-        return _sync.Condition(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        return _sync.Condition(
+            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
+        )
 
     def Barrier(
         self,

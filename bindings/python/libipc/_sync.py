@@ -139,10 +139,11 @@ class _Lock(_Guard, _core.Lock):
         *,
         mode: str = "either",
         raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
         conn: _conn.Conn | None = None,
     ) -> None:
         self.__setstate__((bool(raise_abandoned),))
-        self._open(name, mode, conn, self._recursive)
+        self._open(name, mode, conn, self._recursive, bool(refuse_deadlock))
 
     name = property(_core.Lock.name, doc="Its name; None for one without.")
 
@@ -156,7 +157,8 @@ class Lock(_Lock):
 
     Of the last acquisition through this handle, fence is a number that grows with every owner, and abandoned tells
     whether the owner before ended without releasing it: what the lock guards may be half done. With raise_abandoned
-    that acquisition raises AbandonedError, and the lock is held then.
+    that acquisition raises AbandonedError, and the lock is held then. With refuse_deadlock acquire() raises Deadlock
+    where it would wait for an owner that waits, in a circle of owners, for what this thread has.
     """
 
     __slots__ = ()
@@ -267,7 +269,8 @@ class _Held(threading.local):
 class Condition(_Guard, _core.Condition):
     """A condition with the methods of threading.Condition: acquire, release, wait, wait_for, notify, notify_all.
 
-    Its lock is its own, one that its owner may acquire again. For fence, abandoned and raise_abandoned see Lock.
+    Its lock is its own, one that its owner may acquire again. For fence, abandoned, raise_abandoned and
+    refuse_deadlock see Lock; wait() has the lock back in any case.
     """
 
     __slots__ = ("_conn", "_session", "_held", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
@@ -280,10 +283,11 @@ class Condition(_Guard, _core.Condition):
         *,
         mode: str = "either",
         raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
         conn: _conn.Conn | None = None,
     ) -> None:
         self.__setstate__((bool(raise_abandoned),))
-        self._open(name, mode, conn)
+        self._open(name, mode, conn, bool(refuse_deadlock))
 
     def __setstate__(self, state: tuple = (False,)) -> None:
         super().__setstate__(state)

@@ -23,7 +23,7 @@
 
 typedef struct ipc_lock {
     %extend {
-        ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, ipc_err *failed);
+        ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, bool refuse_deadlock, ipc_err *failed);
         ~ipc_lock();
         static ipc_lock *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);
@@ -70,7 +70,7 @@ typedef struct ipc_event {
 
 typedef struct ipc_condition {
     %extend {
-        ipc_condition(ipc_conn *conn, const char *name, int mode, ipc_err *failed);
+        ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock, ipc_err *failed);
         ~ipc_condition();
         static ipc_condition *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);

@@ -13,13 +13,14 @@
 IPC_BEGIN_DECLS
 
 typedef struct ipc_condition_options {
-    size_t size;        /**< sizeof(ipc_condition_options): set by the INIT macro. */
-    ipc_open_mode mode; /**< Attach, create, or either; as it is. */
+    size_t size;          /**< sizeof(ipc_condition_options): set by the INIT macro. */
+    ipc_open_mode mode;   /**< Attach, create, or either; as it is. */
+    bool refuse_deadlock; /**< Of this handle: see ipc_lock_options. Waiting has the lock back all the same. */
 } ipc_condition_options;
 
 #define IPC_CONDITION_OPTIONS_INIT                                                                                     \
     {                                                                                                                  \
-        sizeof(ipc_condition_options), IPC_OPEN_EITHER                                                                 \
+        sizeof(ipc_condition_options), IPC_OPEN_EITHER, false                                                          \
     }
 
 /**

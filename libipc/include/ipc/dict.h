@@ -59,9 +59,9 @@ IPC_EXPORT ipc_err ipc_dict_pop(ipc_dict *dict, const char *key, ipc_msg **value
 /** Store a value unless there is one; what is there then. */
 IPC_EXPORT ipc_err ipc_dict_set_default(ipc_dict *dict, const char *key, const ipc_msg *value, ipc_msg **there);
 /**
- * Add to an integer; where there is none it begins as 0.
- * @param[out] now  The sum; may be NULL.
- * @return IPC_OK; IPC_ERANGE the sum is beyond an int64_t: nothing was added; IPC_EKIND what is there is no integer.
+ * Add to a number; where there is none it begins as 0.
+ * @param[out] now  The sum; of a float its whole part. May be NULL.
+ * @return IPC_OK; IPC_ERANGE the sum of integers is beyond an int64_t; IPC_EKIND what is there is no number: nothing was added.
  */
 IPC_EXPORT ipc_err ipc_dict_increment(ipc_dict *dict, const char *key, int64_t by, int64_t *now);
 /**

@@ -45,12 +45,12 @@ void ipc__conns_reinit(void)
 
 /* ---- making ---- */
 
-void ipc__cond_init(pthread_cond_t *condition)
+void ipc__cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &monotonic);
+    pthread_cond_init(cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
@@ -511,7 +511,7 @@ void ipc__conn_forked(ipc_conn *conn)
     conn->spun = conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
-    conn->callers = NULL;
+    conn->askers = NULL;
     if (conn->closing) {
         conn->state = IPC__CONN_CLOSED; /* the thread that was about it is not here to end it */
         if (conn->heir_control >= 0) {

@@ -23,24 +23,19 @@ typedef enum ipc__conn_state {
     IPC__CONN_CLOSED,
 } ipc__conn_state;
 
-/* A thread that waits for one reply, while another moves things; lives on its stack. */
-typedef struct ipc__caller {
-    pthread_cond_t woken; /* the reply came, or nobody drives */
-    struct ipc__caller *prev, *next;
-} ipc__caller;
-
 enum { IPC__PENDINGS = 64 }; /* a power of two */
 
 /* A request that waits for its reply; lives on the caller's stack. */
 typedef struct ipc__pending {
     uint64_t seq;
     bool done;
-    ipc__caller *caller; /* to be woken; NULL: it does not sleep, or drives */
-    ipc_err err;         /* of the reply */
-    ipc__buf reply;      /* its fields, or an error's words */
-    bool keeps;          /* its fields stay where they came: */
+    ipc_err err;    /* of the reply */
+    ipc__buf reply; /* its fields, or an error's words */
+    bool keeps;     /* its fields stay where they came: */
     ipc__block *block;
     ipc__bytes fields;
+    pthread_cond_t *wake; /* of the thread that follows until it is done; NULL: it does not */
+    struct ipc__pending *prev_follower, *next_follower;
     struct ipc__pending *prev, *next;
 } ipc__pending;
 
@@ -116,7 +111,7 @@ struct ipc_conn {
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;
-    ipc__caller *callers; /* of the followers those who wait for a reply: each is woken for its own */
+    ipc__pending *askers; /* those of them that wait for a reply: each is woken by its own, the others by changed */
     unsigned watchers;    /* handles whose descriptor somebody waits on: the library's thread moves things for them */
     uint64_t active_at;   /* a caller drove, or posted */
     pthread_t thread;
@@ -140,9 +135,6 @@ ipc_err ipc__conn_enter(ipc_conn *conn);
 
 /* The session is over: whoever waits learns it. The lock is held. */
 void ipc__conn_lose(ipc_conn *conn, ipc_err why);
-
-/* A condition variable whose time is ours: ipc__now(). */
-void ipc__cond_init(pthread_cond_t *condition);
 
 /* Close what came of shared memory and was not used. */
 void ipc__conn_drop_memory(ipc_conn *conn);
@@ -213,8 +205,10 @@ bool ipc__pending_done(void *pending);
 /* Nobody waits for it any more. */
 void ipc__pending_forget(ipc_conn *conn, ipc__pending *pending);
 
-/* The request of this number; NULL: none. It is answered: whoever waits for it is woken. */
+/* The request of this number; NULL: none. */
 ipc__pending *ipc__pending_find(ipc_conn *conn, uint64_t seq);
+
+/* It is answered, or never will be: whoever waits for it goes on. */
 void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err);
 
 /* The session ended: every request that waits gets an error instead of its reply. */
@@ -236,6 +230,9 @@ ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, 
 
 /* Where deliveries lie in shared memory: look for a while, if that pays. Whether something came. */
 bool ipc__conn_spin(ipc_conn *conn);
+
+/* A condition variable whose timeouts are of the monotonic clock. */
+void ipc__cond_init(pthread_cond_t *cond);
 
 /* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
 void ipc__conn_await_change(ipc_conn *conn);

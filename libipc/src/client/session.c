@@ -123,8 +123,8 @@ void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err)
     ipc__pending_forget(conn, pending);
     pending->err = err;
     pending->done = true;
-    if (pending->caller) {
-        pthread_cond_signal(&pending->caller->woken);
+    if (pending->wake) {
+        pthread_cond_signal(pending->wake);
     }
 }
 

@@ -106,17 +106,6 @@ void ipc__conn_wake(ipc_conn *conn)
     }
 }
 
-/* Nobody drives: one of those who follow will, if there are any. All look whose wait may be over, but for who waits for a reply. */
-static void wake_followers(ipc_conn *conn)
-{
-    if (conn->followers) {
-        pthread_cond_broadcast(&conn->changed);
-    }
-    if (conn->callers) {
-        pthread_cond_signal(&conn->callers->woken);
-    }
-}
-
 /* A segment with large values. False: it is no such packet, or cannot be mapped. */
 static bool take_segment(ipc_conn *conn, const unsigned char *packet, size_t length, int fd)
 {
@@ -159,6 +148,21 @@ void ipc__conn_read_control(ipc_conn *conn)
     }
 }
 
+/*
+ * Nobody drives: one of those who follow has to. Those who wait for no reply look at every change anyway; of the others one is
+ * woken, which drives, or passes it on when it is done itself.
+ */
+static void pass_on(ipc_conn *conn)
+{
+    if (conn->driving || !conn->followers) {
+        return;
+    }
+    pthread_cond_broadcast(&conn->changed);
+    if (conn->askers) {
+        pthread_cond_signal(conn->askers->wake);
+    }
+}
+
 /* Wait on the descriptors until something comes or the time. Whether the wait was interrupted by a signal. */
 static bool drive(ipc_conn *conn, uint64_t until)
 {
@@ -195,10 +199,11 @@ static bool drive(ipc_conn *conn, uint64_t until)
     if (ready > 0 && fds[2].revents) {
         ipc__conn_read_control(conn);
     }
-    if (conn->thread_drives) {
-        wake_followers(conn);
-    } else if (conn->followers) {
+    if (conn->followers) {
         pthread_cond_broadcast(&conn->changed);
+    }
+    if (conn->thread_drives) {
+        pass_on(conn); /* it was asked to leave that to a caller, perhaps */
     }
     return signalled;
 }
@@ -222,35 +227,35 @@ bool ipc__conn_spin(ipc_conn *conn)
     conn->driving = false;
     conn->spun = !came; /* once is enough */
     ipc__conn_pump(conn);
-    wake_followers(conn);
+    pass_on(conn);
     return came;
 }
 
-static void sleep_until(ipc_conn *conn, pthread_cond_t *woken, uint64_t until)
+static void sleep_on(ipc_conn *conn, pthread_cond_t *cond, uint64_t until)
 {
     if (until == IPC__NEVER) {
-        pthread_cond_wait(woken, &conn->lock);
+        pthread_cond_wait(cond, &conn->lock);
     } else {
         struct timespec end = timespec_of(until);
-        pthread_cond_timedwait(woken, &conn->lock, &end);
+        pthread_cond_timedwait(cond, &conn->lock, &end);
     }
 }
 
-/* Many may wait for replies, each of its own: nobody is woken for another's. */
-static void follow_for_reply(ipc_conn *conn, ipc__pending *pending, uint64_t until)
+/* Wait for one's own reply, or to drive: however many others wait, nobody wakes for theirs. */
+static void sleep_until_answered(ipc_conn *conn, ipc__pending *pending, uint64_t until)
 {
-    ipc__caller self;
-    ipc__cond_init(&self.woken);
-    DL_APPEND(conn->callers, &self);
-    pending->caller = &self;
-    sleep_until(conn, &self.woken, until);
-    pending->caller = NULL;
-    DL_DELETE(conn->callers, &self);
-    pthread_cond_destroy(&self.woken);
+    pthread_cond_t answered;
+    ipc__cond_init(&answered);
+    pending->wake = &answered;
+    DL_APPEND2(conn->askers, pending, prev_follower, next_follower);
+    sleep_on(conn, &answered, until);
+    DL_DELETE2(conn->askers, pending, prev_follower, next_follower);
+    pending->wake = NULL;
+    pthread_cond_destroy(&answered);
 }
 
-/* Wait for a change that another thread makes. pending: for no other one than this; NULL: for any. */
-static void follow(ipc_conn *conn, ipc__pending *pending, uint64_t until)
+/* Wait for a change that another thread makes. */
+static void follow(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t until)
 {
     conn->followers++;
     if (conn->thread_drives && !conn->kicked) {
@@ -258,10 +263,10 @@ static void follow(ipc_conn *conn, ipc__pending *pending, uint64_t until)
         eventfd_write(conn->wake, 1);
     }
     ipc__sleep_begin();
-    if (pending) {
-        follow_for_reply(conn, pending, until);
+    if (done == ipc__pending_done) {
+        sleep_until_answered(conn, arg, until);
     } else {
-        sleep_until(conn, &conn->changed, until);
+        sleep_on(conn, &conn->changed, until);
     }
     conn->followers--;
     if (hooks && hooks->after) {
@@ -307,6 +312,7 @@ static bool interrupted(ipc_conn *conn)
     if (!hooks || !hooks->interrupted) {
         return false;
     }
+    pass_on(conn); /* it may take its time */
     pthread_mutex_unlock(&conn->lock);
     bool stop = hooks->interrupted(hooks->arg);
     pthread_mutex_lock(&conn->lock);
@@ -341,7 +347,7 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         uint64_t until = deadline < look_up ? deadline : look_up;
         ipc__conn_flush(conn);
         if (conn->driving) {
-            follow(conn, done == ipc__pending_done ? arg : NULL, until);
+            follow(conn, done, arg, until);
         } else if (!done(arg) && conn->state == IPC__CONN_LIVE) {
             signalled = drive(conn, until);
         }
@@ -358,12 +364,9 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 {
     ipc_err err = wait_until(conn, done, arg, deadline);
     /* Somebody must drive on: one of those who follow, or the library's thread. */
-    if (conn->driving) {
-        return err;
-    }
     if (conn->followers) {
-        wake_followers(conn);
-    } else {
+        pass_on(conn);
+    } else if (!conn->driving) {
         ipc__conn_kick(conn);
     }
     return err;

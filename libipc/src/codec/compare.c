@@ -92,6 +92,7 @@ static bool equal_scalars(const ipc_value *a, const ipc_value *b)
 typedef struct pair {
     ipc__bytes key;
     ipc__bytes value;
+    bool met;          /* by a key of the other map */
     struct pair *next; /* of the same hash */
 } pair;
 
@@ -102,39 +103,44 @@ static ipc__bytes pass_one(ipc_cursor *at)
     return (ipc__bytes){start, (size_t)(at->at - start)};
 }
 
-/* Pairs by their key's hash, in as many chains as there are pairs. */
-static pair **index_pairs(ipc_cursor *at, uint32_t count, pair *pairs)
+static pair *find_pair(pair *const *chains, uint32_t count, ipc__bytes key)
 {
-    pair **chains = calloc(count, sizeof(pair *));
-    for (uint32_t i = 0; chains && i < count; i++) {
-        pairs[i].key = pass_one(at);
-        pairs[i].value = pass_one(at);
-        pair **chain = &chains[ipc__key_hash(pairs[i].key) % count];
-        pairs[i].next = *chain;
-        *chain = &pairs[i];
-    }
-    return chains;
-}
-
-static const pair *find_pair(pair *const *chains, uint32_t count, ipc__bytes key)
-{
-    const pair *found = chains[ipc__key_hash(key) % count];
+    pair *found = chains[ipc__key_hash(key) % count];
     while (found && !ipc__equal(found->key, key)) {
         found = found->next;
     }
     return found;
 }
 
-/* Maps whose keys come in another order. Out of memory they are unequal. */
+/* Pairs by their key's hash, in as many chains as there are pairs. False: a key is there twice. */
+static bool index_pairs(ipc_cursor *at, uint32_t count, pair *pairs, pair **chains)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        pairs[i].key = pass_one(at);
+        pairs[i].value = pass_one(at);
+        if (find_pair(chains, count, pairs[i].key)) {
+            return false;
+        }
+        pair **chain = &chains[ipc__key_hash(pairs[i].key) % count];
+        pairs[i].next = *chain;
+        *chain = &pairs[i];
+    }
+    return true;
+}
+
+/* Maps whose keys come in another order. With a key twice in either, or out of memory, they are unequal: whoever is first. */
 static bool equal_unordered(ipc_cursor *a, ipc_cursor *b, uint32_t count)
 {
     pair *pairs = calloc(count, sizeof *pairs);
-    pair **chains = pairs ? index_pairs(b, count, pairs) : NULL;
-    bool equal = chains != NULL;
+    pair **chains = pairs ? calloc(count, sizeof(pair *)) : NULL;
+    bool equal = chains && index_pairs(b, count, pairs, chains);
     for (uint32_t i = 0; equal && i < count; i++) {
         ipc__bytes key = pass_one(a);
-        const pair *other = ipc__is_key(key) ? find_pair(chains, count, key) : NULL; /* NaN is none, and equals none */
-        equal = other && ipc__equal(pass_one(a), other->value);
+        pair *other = ipc__is_key(key) ? find_pair(chains, count, key) : NULL; /* NaN is none, and equals none */
+        equal = other && !other->met && ipc__equal(pass_one(a), other->value);
+        if (equal) {
+            other->met = true;
+        }
     }
     free(chains);
     free(pairs);
@@ -297,9 +303,9 @@ unsigned ipc__key_hash(ipc__bytes key)
     if (!read_whole(key, &value) || value.kind == IPC_KIND_NULL) {
         return 0;
     }
-    if (ipc__number_read(&number, &value)) {
-        return number.form == IPC__NUMBER_BIG ? hash_bytes(number.as.big.bytes, number.as.big.length, IPC_KIND_INT)
-                                              : hash_bytes(&number.as.u, sizeof number.as.u, IPC_KIND_INT);
+    if (ipc__number_read(&number, &value)) { /* equal ones have one form */
+        return number.form == IPC__NUMBER_BIG ? hash_bytes(number.as.big.bytes, number.as.big.length, number.form)
+                                              : hash_bytes(&number.as.u, sizeof number.as.u, number.form);
     }
     if (read_moment(&value, &when)) {
         uint64_t both[2] = {(uint64_t)when.seconds, when.nanoseconds};

@@ -185,34 +185,46 @@ int ipc__number_order(const ipc__number *a, const ipc__number *b)
 
 /* ---- adding ---- */
 
-static bool read_addend(const ipc_value *value, ipc__number *number, double *f)
+static double as_double(const ipc_value *value, const ipc__number *number)
 {
-    if (!ipc__number_read(number, value)) {
+    return value->kind == IPC_KIND_FLOAT      ? value->as.f
+           : number->form == IPC__NUMBER_UINT ? (double)number->as.u
+                                              : (double)number->as.i;
+}
+
+/* An integer that no 64 bits hold. A float may be one, too, and is added as one. */
+static bool too_large(const ipc_value *value, const ipc__number *number)
+{
+    return value->kind == IPC_KIND_EXT && number->form == IPC__NUMBER_BIG;
+}
+
+/* Of integers that may be above an int64_t. False: the sum is beyond one. */
+static bool add_integers(const ipc__number *a, const ipc__number *b, int64_t *sum)
+{
+    if (a->form == IPC__NUMBER_UINT) {
+        return b->form == IPC__NUMBER_INT && !__builtin_add_overflow(a->as.u, b->as.i, sum);
+    }
+    if (a->form != IPC__NUMBER_INT) {
         return false;
     }
-    *f = value->kind == IPC_KIND_FLOAT      ? value->as.f
-         : number->form == IPC__NUMBER_UINT ? (double)number->as.u
-                                            : (double)number->as.i;
-    return true;
+    return b->form == IPC__NUMBER_UINT ? !__builtin_add_overflow(a->as.i, b->as.u, sum)
+                                       : b->form == IPC__NUMBER_INT && !__builtin_add_overflow(a->as.i, b->as.i, sum);
 }
 
 ipc_err ipc__number_add(const ipc_value *a, const ipc_value *b, ipc_value *sum)
 {
     ipc__number first;
     ipc__number second;
-    double f;
-    double g;
-    if (!read_addend(a, &first, &f) || !read_addend(b, &second, &g)) {
+    if (!ipc__number_read(&first, a) || !ipc__number_read(&second, b)) {
         return ipc__fail(IPC_EKIND, "only numbers can be added to, and only numbers be added");
     }
-    bool big = a->kind == IPC_KIND_EXT || b->kind == IPC_KIND_EXT;
-    if (!big && (a->kind == IPC_KIND_FLOAT || b->kind == IPC_KIND_FLOAT)) {
-        *sum = (ipc_value){.kind = IPC_KIND_FLOAT, .as.f = f + g};
+    bool large = too_large(a, &first) || too_large(b, &second);
+    if (!large && (a->kind == IPC_KIND_FLOAT || b->kind == IPC_KIND_FLOAT)) {
+        *sum = (ipc_value){.kind = IPC_KIND_FLOAT, .as.f = as_double(a, &first) + as_double(b, &second)};
         return IPC_OK;
     }
     *sum = (ipc_value){.kind = IPC_KIND_INT};
-    if (first.form != IPC__NUMBER_INT || second.form != IPC__NUMBER_INT ||
-        __builtin_add_overflow(first.as.i, second.as.i, &sum->as.i)) {
+    if (large || !add_integers(&first, &second, &sum->as.i)) {
         return ipc__fail(IPC_ERANGE, "the sum is beyond 64 bits, with a sign: nothing was added");
     }
     return IPC_OK;

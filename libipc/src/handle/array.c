@@ -145,6 +145,12 @@ ipc_err ipc_array_set_float(ipc_array *array, int64_t index, double number)
 
 ipc_err ipc_array_increment(ipc_array *array, int64_t index, int64_t by, int64_t *now)
 {
+    if (array->typecode == 'f' || array->typecode == 'd') { /* the hub would add, and give a float */
+        if (now) {
+            *now = 0;
+        }
+        return ipc__fail(IPC_EKIND, "an element of typecode %c is a float: add by invoke()", array->typecode);
+    }
     ipc__arguments arguments;
     ipc__arguments_begin(&arguments, 2);
     ipc__arguments_int(&arguments, index);

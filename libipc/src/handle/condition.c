@@ -25,6 +25,7 @@ ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char
         return err;
     }
     ipc__opening opening = {.type = "condition", .size = sizeof **condition, .mode = options.mode};
+    ipc__guard_options(&opening.options, options.refuse_deadlock);
     return ipc__object_open((void **)condition, conn, name, opening);
 }
 

@@ -45,6 +45,10 @@ static void pack_where(msgpack_packer *packer, const ipc__where *where)
 static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_open_mode mode, ipc__buf *reply)
 {
     ipc_conn *conn = handle->conn;
+    if (handle->open.length > conn->welcome.max_message) { /* over ZeroMQ it would never get there */
+        return ipc__fail(IPC_ETOOBIG, "options of %zu bytes; the hub allows %llu", handle->open.length,
+                         (unsigned long long)conn->welcome.max_message);
+    }
     uint32_t id = ipc__slot_take(conn, handle);
     if (id == 0) {
         return ipc__fail(IPC_ELIMIT, "this session has its %d handles, or memory ran out", IPC__HANDLES_MAX);

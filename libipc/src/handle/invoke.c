@@ -107,6 +107,11 @@ ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *p
     if (handle->end) {
         return ipc__handle_leave(handle, ipc__fail_plain(handle->end));
     }
+    if (length >
+        handle->conn->welcome.max_message) { /* over ZeroMQ it would never get there, nor would anything behind it */
+        return ipc__handle_leave(handle, ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %llu", length,
+                                                   (unsigned long long)handle->conn->welcome.max_message));
+    }
     size_t start = handle->conn->out.ops.length;
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_INVOKE, handle->id, 2);
     msgpack_pack_uint32(&packer, (uint32_t)method);
@@ -172,6 +177,25 @@ ipc_err ipc__invoke_for_int(ipc__handle *handle, ipc_method method, ipc__argumen
     return err;
 }
 
+/* A float's whole part, or the int64_t next to it. */
+static int64_t whole_part(double f)
+{
+    if (f >= -0x1p63 && f < 0x1p63) {
+        return (int64_t)f;
+    }
+    return f > 0 ? INT64_MAX : f < 0 ? INT64_MIN : 0;
+}
+
+ipc_err ipc__invoke_for_sum(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, int64_t *number)
+{
+    ipc_value value = {.kind = IPC_KIND_NULL};
+    ipc_err err = invoke_scalar(handle, method, arguments, &value);
+    if (number) {
+        *number = err ? 0 : value.kind == IPC_KIND_FLOAT ? whole_part(value.as.f) : value.as.i;
+    }
+    return err;
+}
+
 ipc_err ipc__invoke_for_uint(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, uint64_t *number)
 {
     int64_t i;
@@ -203,9 +227,9 @@ ipc_err ipc__invoke_for_bool(ipc__handle *handle, ipc_method method, ipc__argume
 ipc_err ipc__attach_either(void **out, ipc_conn *conn, const ipc_msg *ticket, size_t size, const char *type,
                            const char *other)
 {
-    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
-    if (err == IPC_ETYPE) {
-        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    if (err == IPC_ETYPE) { /* last, for its words */
+        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
     }
     return err;
 }

@@ -17,6 +17,17 @@ static const char *type_of(bool recursive)
     return recursive ? "rlock" : "lock";
 }
 
+/* What is not asked for is not said. */
+void ipc__guard_options(ipc__buf *options, bool refuse_deadlock)
+{
+    if (refuse_deadlock) {
+        msgpack_packer packer = ipc__packer(options);
+        msgpack_pack_map(&packer, 1);
+        ipc__pack_text(&packer, "refuse_deadlock");
+        msgpack_pack_true(&packer);
+    }
+}
+
 ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *name, const ipc_lock_options *given)
 {
     if (!lock) {
@@ -29,6 +40,7 @@ ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *name, const i
         return err;
     }
     ipc__opening opening = {.type = type_of(options.recursive), .size = sizeof **lock, .mode = options.mode};
+    ipc__guard_options(&opening.options, options.refuse_deadlock);
     return ipc__object_open((void **)lock, conn, name, opening);
 }
 

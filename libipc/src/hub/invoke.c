@@ -45,6 +45,18 @@ ipc_err ipc__argument_int(const ipc__invocation *call, uint32_t at, int64_t *num
     return IPC_OK;
 }
 
+ipc_err ipc__argument_clipped(const ipc__invocation *call, uint32_t at, int64_t *number)
+{
+    ipc_err err = ipc__argument_int(call, at, number);
+    if (err != IPC_EINDEX) {
+        return err;
+    }
+    ipc_value head = head_of(call->arguments[at]);
+    bool negative = head.kind == IPC_KIND_EXT && head.as.bytes.length && *head.as.bytes.data & 0x80;
+    *number = negative ? INT64_MIN : INT64_MAX;
+    return IPC_OK;
+}
+
 ipc_err ipc__argument_bool(const ipc__invocation *call, uint32_t at, bool *truth)
 {
     ipc_value head = head_of(call->arguments[at]);
@@ -116,16 +128,13 @@ ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t l
 static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t length, int64_t omitted, int64_t low,
                           int64_t high, int64_t *bound)
 {
-    ipc_value head = head_of(call->arguments[at]);
-    if (head.kind == IPC_KIND_NULL) {
+    if (head_of(call->arguments[at]).kind == IPC_KIND_NULL) {
         *bound = omitted;
         return IPC_OK;
     }
     int64_t given;
-    ipc_err err = ipc__argument_int(call, at, &given);
-    if (err == IPC_EINDEX) { /* Python takes the largest for what is beyond */
-        given = head.kind == IPC_KIND_UINT || !(*head.as.bytes.data & 0x80) ? INT64_MAX : INT64_MIN;
-    } else if (err) {
+    ipc_err err = ipc__argument_clipped(call, at, &given);
+    if (err) {
         return err;
     }
     given = given < 0 ? given + length : given;
@@ -138,11 +147,12 @@ ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t l
     int64_t end = (int64_t)length;
     int64_t stop;
     slice->step = 1;
-    ipc_err err =
-        head_of(call->arguments[at + 2]).kind == IPC_KIND_NULL ? IPC_OK : ipc__argument_int(call, at + 2, &slice->step);
-    if (!err && (slice->step == 0 || slice->step == INT64_MIN)) {
-        err = ipc__fail(IPC_EINVAL, "a slice's step is not %s", slice->step ? "so small" : "0");
+    bool given = head_of(call->arguments[at + 2]).kind != IPC_KIND_NULL;
+    ipc_err err = given ? ipc__argument_clipped(call, at + 2, &slice->step) : IPC_OK;
+    if (!err && slice->step == 0) {
+        err = ipc__fail(IPC_EINVAL, "a slice's step is not 0");
     }
+    slice->step = slice->step == INT64_MIN ? -INT64_MAX : slice->step; /* which has an opposite, and leads as far */
     bool forward = slice->step > 0;
     int64_t low = forward ? 0 : -1;
     int64_t high = forward ? end : end - 1;
@@ -187,20 +197,20 @@ void ipc__result_value(ipc__invocation *call, const ipc_value *number)
     ipc__result_bytes(call, ipc__pack_number(number, room));
 }
 
-ipc_err ipc__result_good(const ipc__invocation *call)
-{
-    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : IPC_OK;
-}
-
 ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
 {
     uint32_t most = call->object->core->options.max_message;
-    if (bytes > most) {
+    if (bytes > (uint64_t)most + HEADROOM) { /* whether or not the room is counted */
         return ipc__fail(IPC_ETOOBIG,
                          "the answer would have some %llu bytes; the hub allows %u: ask for less at a time",
                          (unsigned long long)bytes, most);
     }
     return IPC_OK;
+}
+
+ipc_err ipc__result_good(const ipc__invocation *call)
+{
+    return call->result->failed ? ipc__fail_plain(IPC_ENOMEM) : ipc__result_room(call, call->result->length);
 }
 
 /* ---- numbers ---- */
@@ -245,8 +255,9 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
         return ipc__fail(IPC_EKIND, "a method's arguments are a sequence");
     }
     if (call->count < method->least || call->count > method->most) {
-        return ipc__fail(IPC_EINVAL, "this method of a %s takes %u to %u arguments, not %u", call->object->ops->name,
-                         method->least, method->most, call->count);
+        return ipc__fail(IPC_EINVAL, "this method of %s %s takes %u to %u arguments, not %u",
+                         ipc__article(call->object->ops->name), call->object->ops->name, method->least, method->most,
+                         call->count);
     }
     for (uint32_t i = 0; i < call->count; i++) {
         call->arguments[i] = ipc__next_value(&inside);
@@ -262,7 +273,6 @@ static ipc_err answer(const ipc__invocation *call, const ipc__request *request)
         ipc__buf_write(result, "\xc0", 1);
     }
     ipc_err err = ipc__result_good(call);
-    err = err ? err : ipc__result_room(call, result->length - HEADROOM);
     if (err) {
         return err;
     }
@@ -297,7 +307,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__core *core = hold->object->core;
     if (number >= method_count || !methods[number].run) {
-        return ipc__fail(IPC_EINVAL, "a %s has no method %u", hold->object->ops->name, number);
+        return ipc__fail(IPC_EINVAL, "%s %s has no method %u", ipc__article(hold->object->ops->name),
+                         hold->object->ops->name, number);
     }
     if (packed.length > core->options.max_message) {
         return ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %u", packed.length,

@@ -34,6 +34,7 @@ void ipc__mutex_fini(ipc__mutex *mutex);
 /*
  * ACQUIRE: thread, timeout_ms. Answered with the fence, whether the last owner abandoned it, and (of a condition's WAIT) whether it
  * was notified.
+ * IPC_EDEADLOCK: waiting would close a circle, and the hold refuses that.
  */
 ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request);
 
@@ -58,8 +59,12 @@ void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call);
 /* The owner's session is gone: whoever waits longest is next. */
 void ipc__mutex_abandon(ipc__mutex *mutex);
 
+/* The one option of a hold on what has a mutex: refuse_deadlock. As ipc__object_ops has them. */
+ipc_err ipc__mutex_attach(ipc__hold *hold, ipc_cursor options, const ipc__hold *twin);
+void ipc__mutex_describe(const ipc__hold *hold, msgpack_packer *packer);
+
 /* What there is to know of it: so many fields of a map. */
-enum { IPC__MUTEX_FIELDS = 8 };
+enum { IPC__MUTEX_FIELDS = 6 + IPC__WAITING_FIELDS };
 void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer);
 
 #endif

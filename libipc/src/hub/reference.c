@@ -4,6 +4,7 @@
  */
 #include "hub/reference.h"
 
+#include "codec/scan.h"
 #include "hub/registry.h"
 #include "util/error.h"
 
@@ -68,7 +69,8 @@ ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out)
     }
     if (!object || object->deleting) {
         return ipc__fail(IPC_ENOENT, "the %.*s that a reference stands for is gone, or of another hub",
-                         type.length < IPC__NAME_MAX ? (int)type.length : 0, (const char *)type.data);
+                         type.length < IPC__NAME_MAX ? (int)ipc__utf8_span(type.data, type.length) : 0,
+                         (const char *)type.data);
     }
     *out = object;
     return IPC_OK;
@@ -80,6 +82,7 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
 {
     ipc__object *target;
     ipc_err err = ipc__reference_find(owner->core, body, &target);
+    err = err ? err : ipc__core_room(owner->core, sizeof(ipc__reference));
     if (err) {
         return err;
     }
@@ -87,6 +90,7 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
     if (!reference) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
+    owner->core->memory += sizeof *reference;
     reference->target = target;
     reference->owner = owner;
     DL_APPEND2(target->referrers, reference, prev, later);
@@ -128,6 +132,7 @@ void ipc__references_drop(ipc__reference *list)
             DL_DELETE2(target->referrers, reference, prev, later);
             target->referrer_count--;
         }
+        reference->owner->core->memory -= sizeof *reference;
         free(reference);
         if (target) {
             ipc__object_let_go(target);

@@ -33,7 +33,7 @@ ipc_err ipc__reference_request(ipc__session *session, const ipc__head *head, ipc
 /* The object that a reference's body stands for. IPC_ENOENT it is gone, or another hub's; IPC_EBADMSG. */
 ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out);
 
-/* Gather the references in a value that an object stores. IPC_ENOENT, IPC_EBADMSG, IPC_ENOMEM: none. */
+/* Gather the references in a value that an object stores. IPC_ENOENT, IPC_EBADMSG, IPC_EMEMORY, IPC_ENOMEM: none. */
 ipc_err ipc__references_gather(ipc__object *owner, ipc__bytes value, ipc__reference **list);
 
 /* They are stored no more; what nobody refers to now, holds or can name goes. */

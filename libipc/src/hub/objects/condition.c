@@ -6,8 +6,6 @@
 #include "hub/mutex.h"
 #include "util/error.h"
 
-#include <utlist.h>
-
 struct condition {
     ipc__object base;
     ipc__mutex mutex;
@@ -144,11 +142,8 @@ static void condition_lease_end(ipc__lease *lease, ipc__end end, bool last)
 static void condition_inspect(const ipc__object *object, msgpack_packer *packer)
 {
     const struct condition *condition = (const struct condition *)object;
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(condition->waiters, call, waiting);
-    msgpack_pack_map(packer, 1 + IPC__MUTEX_FIELDS);
-    ipc__pack_uint(packer, "waiting_for_notify", waiting);
+    msgpack_pack_map(packer, IPC__WAITING_FIELDS + IPC__MUTEX_FIELDS);
+    ipc__pack_waiting(packer, "waiting_for_notify", "waiters_for_notify", condition->waiters);
     ipc__mutex_inspect(&condition->mutex, packer);
 }
 
@@ -158,7 +153,9 @@ const ipc__object_ops ipc__condition_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = condition_init,
     .fini = condition_fini,
+    .attach = ipc__mutex_attach,
     .request = condition_request,
     .lease_end = condition_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = condition_inspect,
 };

@@ -48,10 +48,11 @@ static uint64_t weight(const struct entry *entry)
 /* One that is in no dict yet. The value is its own, whatever happens. */
 static ipc_err entry_new(struct entry **out, ipc__core *core, ipc__bytes key, ipc__stored *value)
 {
-    *out = malloc(sizeof **out + key.length);
+    ipc_err err = ipc__core_room(core, sizeof **out + key.length);
+    *out = err ? NULL : malloc(sizeof **out + key.length);
     if (!*out) {
         ipc__stored_free(core, value);
-        return ipc__fail_plain(IPC_ENOMEM);
+        return err ? err : ipc__fail_plain(IPC_ENOMEM);
     }
     (*out)->key = (ipc__bytes){(*out)->room, key.length};
     (*out)->value = value;
@@ -127,7 +128,7 @@ static ipc_err check_key(const ipc__object *object, ipc__bytes key)
     if (!text && !ipc__is_key(key)) {
         return ipc__fail(IPC_EKIND, "a key is null, true, false, a number but NaN, a text, bytes or a moment");
     }
-    return ipc__core_room(object->core, key.length);
+    return IPC_OK;
 }
 
 static ipc_err key_argument(const ipc__invocation *call, ipc__bytes *key)
@@ -303,14 +304,11 @@ enum { KEYS = 1, VALUES = 2 };
 static ipc_err tell_all(ipc__invocation *call, int parts, bool as_map)
 {
     const struct dict *dict = dict_of(call);
-    ipc_err err = ipc__result_room(call, dict->bytes);
-    if (err) {
-        return err;
-    }
+    ipc_err err = IPC_OK;
     msgpack_packer packer = ipc__packer(call->result);
     uint32_t count = HASH_COUNT(dict->entries);
     as_map ? msgpack_pack_map(&packer, count) : msgpack_pack_array(&packer, count);
-    for (const struct entry *entry = dict->entries; entry; entry = entry->hh.next) {
+    for (const struct entry *entry = dict->entries; entry && !err; entry = entry->hh.next) {
         if (parts == (KEYS | VALUES) && !as_map) {
             ipc__result_array(call, 2);
         }
@@ -320,8 +318,9 @@ static ipc_err tell_all(ipc__invocation *call, int parts, bool as_map)
         if (parts & VALUES) {
             ipc__result_stored(call, entry->value);
         }
+        err = ipc__result_room(call, call->result->length);
     }
-    return IPC_OK;
+    return err;
 }
 
 static ipc_err dict_keys(ipc__invocation *call)
@@ -377,23 +376,45 @@ static ipc_err check_keys(const ipc__object *object, ipc_cursor inside, uint32_t
     return IPC_OK;
 }
 
+/* Whether there is room for the keys that are not there yet: it is not found out in the middle. */
+static ipc_err key_room(const ipc__invocation *call, ipc_cursor inside, uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (; count > 0; count--) {
+        ipc__bytes key = ipc__next_value(&inside);
+        (void)ipc_cursor_skip(&inside);
+        bytes += find(dict_of(call), key) ? 0 : sizeof(struct entry) + key.length;
+    }
+    return ipc__core_room(call->object->core, bytes);
+}
+
+static void unmake_values(ipc__core *core, ipc__stored **values, uint32_t count)
+{
+    while (count > 0) {
+        ipc__stored_free(core, values[--count]);
+    }
+}
+
 /* All values are made before the first one is stored: what cannot be stored leaves the dict as it was. */
 static ipc_err make_values(ipc__invocation *call, ipc_cursor inside, uint32_t count, ipc__stored **values)
 {
+    ipc_cursor keys = inside;
     for (uint32_t i = 0; i < count; i++) {
         (void)ipc_cursor_skip(&inside);
         ipc_err err = ipc__stored_new(&values[i], call->object, ipc__next_value(&inside), call->handles);
         if (err) {
-            while (i > 0) {
-                ipc__stored_free(call->object->core, values[--i]);
-            }
+            unmake_values(call->object->core, values, i);
             return err;
         }
     }
-    return IPC_OK;
+    ipc_err err = key_room(call, keys, count);
+    if (err) {
+        unmake_values(call->object->core, values, count);
+    }
+    return err;
 }
 
-/* Only memory can fail here, in the middle of it. */
+/* The system's memory alone can fail here, in the middle of it. */
 static ipc_err put_all(ipc__invocation *call, ipc_cursor inside, uint32_t count, ipc__stored **values)
 {
     ipc_err err = IPC_OK;

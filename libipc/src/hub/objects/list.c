@@ -301,7 +301,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, uint64_t len
     if (call->count <= at) {
         return IPC_OK;
     }
-    ipc_err err = ipc__argument_int(call, at, &given);
+    ipc_err err = ipc__argument_clipped(call, at, &given);
     if (!err) {
         given = given < 0 ? given + (int64_t)length : given;
         *bound = given < 0 ? 0 : (uint64_t)given > length ? length : (uint64_t)given;
@@ -358,9 +358,8 @@ static ipc_err list_get_slice(ipc__invocation *call)
         return err;
     }
     ipc__result_array(call, slice.count);
-    int64_t at = slice.start;
-    for (uint64_t i = 0; i < slice.count && !err; i++, at += slice.step) {
-        ipc__result_stored(call, list->values[at]);
+    for (uint64_t i = 0; i < slice.count && !err; i++) {
+        ipc__result_stored(call, list->values[ipc__slice_at(&slice, i)]);
         err = ipc__result_room(call, call->result->length);
     }
     return err;
@@ -393,10 +392,10 @@ static ipc_err replace_piece(struct list *list, uint64_t at, uint64_t old, ipc__
 
 static void replace_each(struct list *list, const ipc__slice *slice, ipc__stored **values)
 {
-    int64_t at = slice->start;
-    for (uint64_t i = 0; i < slice->count; i++, at += slice->step) {
+    for (uint64_t i = 0; i < slice->count; i++) {
+        uint64_t at = ipc__slice_at(slice, i);
         ipc__stored *there = list->values[at];
-        place(list, (uint64_t)at, values[i]);
+        place(list, at, values[i]);
         values[i] = there;
     }
 }
@@ -438,7 +437,7 @@ static ipc_err list_delete_slice(ipc__invocation *call)
         return err;
     }
     uint64_t stride = (uint64_t)(slice.step > 0 ? slice.step : -slice.step);
-    uint64_t first = (uint64_t)(slice.step > 0 ? slice.start : slice.start + (int64_t)(slice.count - 1) * slice.step);
+    uint64_t first = slice.step > 0 ? (uint64_t)slice.start : ipc__slice_at(&slice, slice.count - 1);
     uint64_t to = first;
     uint64_t left = slice.count;
     for (uint64_t from = first; from < list->length; from++) {

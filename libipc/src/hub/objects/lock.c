@@ -60,8 +60,10 @@ const ipc__object_ops ipc__lock_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = lock_init,
     .fini = lock_fini,
+    .attach = ipc__mutex_attach,
     .request = lock_request,
     .lease_end = lock_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = lock_inspect,
 };
 
@@ -71,7 +73,9 @@ const ipc__object_ops ipc__rlock_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = lock_init,
     .fini = lock_fini,
+    .attach = ipc__mutex_attach,
     .request = lock_request,
     .lease_end = lock_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = lock_inspect,
 };
