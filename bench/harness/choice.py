@@ -38,7 +38,7 @@ def _wanted(case, options):
     if options.grid and not case.cell:
         return False
     if options.only:
-        return any(text.lower() in case.label.lower() for text in options.only)
+        return any(text.lower() in case.label.lower() or text == case.section for text in options.only)
     return options.all or options.grid or not case.extra
 
 

@@ -20,7 +20,11 @@ def _medians(what):
 
 def _objects():
     def run(what, others, **options):
-        return lambda stage, share: scenes.scale(stage, what, some(2000, share), others=others, **options)
+        def scene(stage, share):
+            beside = some(others, share) if others > 1 else others
+            return scenes.scale(stage, what, some(2000, share), others=beside, **options)
+
+        return scene
 
     for what, many, words, options in (
             ("objects", 10_000, "unnamed lists", {}),
@@ -33,7 +37,11 @@ def _objects():
 
 def _waiters():
     def run(others, sessions):
-        return lambda stage, share: scenes.scale(stage, "waiters", some(1000, share), others=others, sessions=sessions)
+        def scene(stage, share):
+            waiting = some(others, share) if others > 1 else others
+            return scenes.scale(stage, "waiters", some(1000, share), others=waiting, sessions=sessions)
+
+        return scene
 
     metrics = (*_medians((("notify", "notify one"), ("handover", "until it has run and waits again"))),
                Metric("notify_all", ": notify all, for each", "us"))
