@@ -17,7 +17,7 @@ LIMIT_S = 150
 def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("whose", choices=("libipc", "multiprocessing"))
-    parser.add_argument("what", choices=(*SINGLE, *BATCHES))
+    parser.add_argument("what", choices=("operations", *BATCHES))
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--keys", type=int, default=1000, help="of those operations that have many")
     parser.add_argument("--gap-us", type=int, default=0, help="pause before each single operation")
@@ -143,10 +143,7 @@ def ready():
     sys.stdin.readline()
 
 
-def time_single(run, options):
-    for _ in range(WARM_UP):
-        run()
-    ready()
+def time_single(name, run, options):
     samples = []
     for _ in range(options.count):
         if options.gap_us:
@@ -156,7 +153,17 @@ def time_single(run, options):
         samples.append((time.monotonic() - begun) * 1e6)
     samples.sort()
     for percent in (50, 99):
-        print(f"operations_p{percent} {samples[(len(samples) - 1) * percent // 100]}", flush=True)
+        print(f"{name}_p{percent} {samples[(len(samples) - 1) * percent // 100]}", flush=True)
+
+
+def time_all_single(shared, options):
+    runs = {name: make(shared) for name, make in SINGLE.items()}
+    for _ in range(WARM_UP):
+        for run in runs.values():
+            run()
+    ready()
+    for name, run in runs.items():
+        time_single(name, run, options)
 
 
 def time_batches(run, options):
@@ -172,8 +179,8 @@ def main():
     options = parse()
     signal.alarm(LIMIT_S)
     shared = Shared(options.whose)
-    if options.what in SINGLE:
-        time_single(SINGLE[options.what](shared), options)
+    if options.what == "operations":
+        time_all_single(shared, options)
     else:
         pairs = {f"key-{number:07}": number for number in range(options.keys)}
         time_batches(BATCHES[options.what](shared, pairs), options)

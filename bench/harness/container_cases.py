@@ -4,39 +4,39 @@ Touches nothing.
 """
 
 from . import scenes
-from .case import GAPS, OPERATIONS, Case, Metric, Peer, some
+from .case import GAPS, Case, Metric, Peer, some
 
 SECTION = "containers"
 KEYS = 1000
 BATCH = (Metric("batch", "", "us"),)
 MANAGER = "multiprocessing.Manager"
 
-SINGLE = (("dict_set", "dict set"), ("dict_get", "dict get"), ("list_append", "list append"),
-          ("value_set", "value set"), ("value_get", "value get"), ("namespace_set", "namespace set"),
-          ("namespace_get", "namespace get"))
+IN_PYTHON = (("dict_set", "dict set"), ("dict_get", "dict get"), ("list_append", "list append"),
+             ("value_set", "value set"), ("value_get", "value get"), ("namespace_set", "namespace set"),
+             ("namespace_get", "namespace get"))
 IN_C = (("dict_set", "dict set"), ("dict_get", "dict get"), ("list_append", "list append"),
         ("lock_twice", "lock, acquire and release"), ("value_set", "value set"), ("value_get", "value get"),
         ("open_close", "unnamed list, open and close"))
 
 
+def _metrics(operations):
+    return tuple(Metric(f"{what}_p{percent}", f": {words} p{percent}", "us")
+                 for what, words in operations for percent in (50, 99))
+
+
 def _single():
-    def run(whose, what, gap, count):
-        return lambda stage, share: scenes.python_containers(stage, whose, what, some(count, share), gap_us=gap or None)
+    def python(whose, gap, count):
+        return lambda stage, share: scenes.python_containers(stage, whose, "operations", some(count, share),
+                                                             gap_us=gap or None)
 
-    for what, words in SINGLE:
-        for when, gap, count in GAPS:
-            yield Case(f"{words}, {when}", "Python", OPERATIONS, run("libipc", what, gap, count),
-                       (Peer(MANAGER, run("multiprocessing", what, gap, count)),), section=SECTION)
-
-
-def _single_in_c():
-    def run(gap, count):
+    def in_c(gap, count):
         return lambda stage, share: scenes.containers(stage, "operations", some(count, share), gap_us=gap or None)
 
     for when, gap, count in GAPS:
-        metrics = (Metric(f"{what}_p{percent}", f": {words} p{percent}", "us")
-                   for what, words in IN_C for percent in (50, 99))
-        yield Case(f"single operations, {when}", "C", tuple(metrics), run(gap, count), section=SECTION)
+        name = f"single operations, {when}"
+        yield Case(name, "Python", _metrics(IN_PYTHON), python("libipc", gap, count),
+                   (Peer(MANAGER, python("multiprocessing", gap, count)),), section=SECTION)
+        yield Case(name, "C", _metrics(IN_C), in_c(gap, count), section=SECTION)
 
 
 def _many():
@@ -70,4 +70,4 @@ def _single_in_lua():
 
 
 def container_cases():
-    return [*_single(), *_single_in_c(), *_single_in_lua(), *_many()]
+    return [*_single(), *_single_in_lua(), *_many()]
