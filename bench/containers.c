@@ -5,11 +5,9 @@
  */
 #include "driver/shared.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UP = 20, KEY = 8, PAIR_MAX = 1 + KEY + 5 };
+enum { WARM_UP = 20 };
 
 static void operations(const bench_options *options, bench_shared *shared)
 {
@@ -20,51 +18,9 @@ static void operations(const bench_options *options, bench_shared *shared)
 
 /* ---- many keys ---- */
 
-/* The head of an array or a map of so many, fewer than 65536. */
-static unsigned char *write_head(unsigned char *at, unsigned char code, size_t count)
-{
-    *at++ = code;
-    *at++ = (unsigned char)(count >> 8);
-    *at++ = (unsigned char)count;
-    return at;
-}
-
-static unsigned char *write_key(unsigned char *at, unsigned number)
-{
-    char text[KEY + 1];
-    snprintf(text, sizeof text, "key-%04u", number % 10000);
-    *at++ = 0xa0 | KEY;
-    memcpy(at, text, KEY);
-    return at + KEY;
-}
-
-static unsigned char *write_number(unsigned char *at, uint32_t number)
-{
-    *at++ = 0xce;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        *at++ = (unsigned char)(number >> shift);
-    }
-    return at;
-}
-
-/* A map with all keys and their numbers, or a sequence of the keys alone. */
-static ipc_msg *pack_keys(size_t count, bool values)
-{
-    unsigned char *bytes = bench_alloc(3 + count * PAIR_MAX);
-    unsigned char *at = write_head(bytes, values ? 0xde : 0xdc, count);
-    for (size_t i = 0; i < count; i++) {
-        at = write_key(at, (unsigned)i);
-        at = values ? write_number(at, (uint32_t)i) : at;
-    }
-    ipc_msg *msg;
-    bench_check(ipc_msg_from_bytes(&msg, bytes, (size_t)(at - bytes)), "ipc_msg_from_bytes");
-    free(bytes);
-    return msg;
-}
-
 static void update(const bench_options *options, const bench_shared *shared)
 {
-    ipc_msg *map = pack_keys(options->size, true);
+    ipc_msg *map = bench_pack_keys(0, options->size, true);
     bench_check(ipc_dict_update(shared->dict, map), "ipc_dict_update");
     ipc_msg_free(map);
 }
@@ -72,7 +28,7 @@ static void update(const bench_options *options, const bench_shared *shared)
 /* All of the values are looked at. */
 static void get_many(const bench_options *options, const bench_shared *shared)
 {
-    ipc_msg *keys = pack_keys(options->size, false);
+    ipc_msg *keys = bench_pack_keys(0, options->size, false);
     ipc_msg *values;
     bench_check(ipc_dict_get_many(shared->dict, keys, &values), "ipc_dict_get_many");
     ipc_cursor at;

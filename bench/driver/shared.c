@@ -4,7 +4,11 @@
  */
 #include "driver/shared.h"
 
-#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY = 11, PAIR_MAX = 1 + KEY + 5 };
 
 ipc_msg *bench_integer(int64_t number)
 {
@@ -18,6 +22,54 @@ ipc_conn *bench_connect(const char *address)
     ipc_conn *conn;
     bench_check(ipc_connect(&conn, address, NULL), "ipc_connect");
     return conn;
+}
+
+/* ---- many keys, packed ---- */
+
+/* The head of an array or a map of so many, fewer than 65536. */
+static unsigned char *write_head(unsigned char *at, unsigned char code, size_t count)
+{
+    *at++ = code;
+    *at++ = (unsigned char)(count >> 8);
+    *at++ = (unsigned char)count;
+    return at;
+}
+
+void bench_key(char text[BENCH_KEY_SIZE], const char *kind, uint64_t number)
+{
+    snprintf(text, BENCH_KEY_SIZE, "%s-%07u", kind, (unsigned)(number % 10000000));
+}
+
+static unsigned char *write_key(unsigned char *at, uint64_t number)
+{
+    char text[BENCH_KEY_SIZE];
+    bench_key(text, "key", number);
+    *at++ = 0xa0 | KEY;
+    memcpy(at, text, KEY);
+    return at + KEY;
+}
+
+static unsigned char *write_number(unsigned char *at, uint32_t number)
+{
+    *at++ = 0xce;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        *at++ = (unsigned char)(number >> shift);
+    }
+    return at;
+}
+
+ipc_msg *bench_pack_keys(uint64_t first, size_t count, bool values)
+{
+    unsigned char *bytes = bench_alloc(3 + count * PAIR_MAX);
+    unsigned char *at = write_head(bytes, values ? 0xde : 0xdc, count);
+    for (uint64_t number = first; number < first + count; number++) {
+        at = write_key(at, number);
+        at = values ? write_number(at, (uint32_t)number) : at;
+    }
+    ipc_msg *msg;
+    bench_check(ipc_msg_from_bytes(&msg, bytes, (size_t)(at - bytes)), "ipc_msg_from_bytes");
+    free(bytes);
+    return msg;
 }
 
 /* ---- operations ---- */

@@ -30,6 +30,14 @@ extern const bench_operation bench_operations[];
 /* An integer, as a value. */
 ipc_msg *bench_integer(int64_t number);
 
+enum { BENCH_KEY_SIZE = 16 };
+
+/* A key of three letters and a number. */
+void bench_key(char text[BENCH_KEY_SIZE], const char *kind, uint64_t number);
+
+/* A map with the keys "key" and their numbers from the first one on, or a sequence of the keys alone; fewer than 65536. */
+ipc_msg *bench_pack_keys(uint64_t first, size_t count, bool values);
+
 /* Another connection. */
 ipc_conn *bench_connect(const char *address);
 

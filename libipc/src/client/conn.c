@@ -189,7 +189,7 @@ static void say_bye(ipc_conn *conn)
     ipc__pending_add(conn, &pending);
     ipc__conn_wait_deaf(conn, ipc__pending_done, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
     if (!pending.done) {
-        DL_DELETE(conn->pending, &pending);
+        ipc__pending_forget(conn, &pending);
     }
     ipc__buf_free(&pending.reply);
     conn->parted = pending.done && !pending.err;
@@ -507,7 +507,7 @@ void ipc__conn_forked(ipc_conn *conn)
         conn->link->ops->abandon(conn->link);
         conn->link = NULL;
     }
-    conn->pending = NULL;
+    memset(conn->pending, 0, sizeof conn->pending);
     conn->spun = conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
@@ -527,6 +527,6 @@ void ipc__conn_forked(ipc_conn *conn)
             conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
-        conn->slots[id].close_seq = 0;
     }
+    ipc__slots_tidy(conn);
 }

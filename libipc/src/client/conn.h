@@ -23,6 +23,8 @@ typedef enum ipc__conn_state {
     IPC__CONN_CLOSED,
 } ipc__conn_state;
 
+enum { IPC__PENDINGS = 64 }; /* a power of two */
+
 /* A request that waits for its reply; lives on the caller's stack. */
 typedef struct ipc__pending {
     uint64_t seq;
@@ -41,6 +43,7 @@ typedef struct ipc__pending {
 typedef struct ipc__slot {
     struct ipc__handle *handle;
     uint64_t close_seq;
+    uint32_t next_free; /* while it is nobody's; 0: the last */
 } ipc__slot;
 
 struct ipc_conn {
@@ -79,11 +82,12 @@ struct ipc_conn {
     ipc__buf header; /* of every envelope: packed once a session */
     uint64_t flushed_at;
     uint64_t flushed_seq;
-    bool waiting_out; /* the outbox is not empty, and somebody will send it soon */
-    bool busy;        /* so much is sent that it pays to gather it */
-    ipc__pending *pending;
+    bool waiting_out;                     /* the outbox is not empty, and somebody will send it soon */
+    bool busy;                            /* so much is sent that it pays to gather it */
+    ipc__pending *pending[IPC__PENDINGS]; /* by their numbers */
     ipc__slot *slots;
     uint32_t slot_count;
+    uint32_t free_slot;  /* the first one that is nobody's; 0: there is none */
     unsigned looks;      /* at what came */
     uint64_t checked_at; /* without a thread: when the control socket was looked at last (ticks) */
     uint64_t heard_at;   /* remote: when the hub was heard last */
@@ -160,6 +164,17 @@ void ipc__conns_unlock(void);
 ipc_conn *ipc__conns_first(void);
 void ipc__conns_reinit(void);
 
+/* ---- numbers for handles (slots.c); the lock is held ---- */
+
+/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
+uint32_t ipc__slot_take(ipc_conn *conn, struct ipc__handle *handle);
+
+/* It is nobody's any more. */
+void ipc__slot_give(ipc_conn *conn, uint32_t id);
+
+/* Another session, or a fork: all that have no handle are free, whatever was on its way. */
+void ipc__slots_tidy(ipc_conn *conn);
+
 /* ---- sending (session.c); the lock is held ---- */
 
 /* Begin an operation. Then pack its fields into the packer, and post it. */
@@ -187,8 +202,14 @@ ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
 bool ipc__pending_done(void *pending);
 
+/* Nobody waits for it any more. */
+void ipc__pending_forget(ipc_conn *conn, ipc__pending *pending);
+
+/* The request of this number; NULL: none. */
+ipc__pending *ipc__pending_find(ipc_conn *conn, uint64_t seq);
+
 /* It is answered, or never will be: whoever waits for it goes on. */
-void ipc__pending_end(ipc__pending *pending);
+void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err);
 
 /* The session ended: every request that waits gets an error instead of its reply. */
 void ipc__pendings_end(ipc_conn *conn, ipc_err err);

@@ -94,6 +94,7 @@ static void leave_session(ipc__call *call)
     ipc__session *session = call->hold->session;
     DL_DELETE2(session->calls, call, session_prev, session_next);
     session->waiting -= call->seq != 0;
+    call->hold->calls--;
     call->hold = NULL;
 }
 
@@ -177,6 +178,7 @@ ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call
     DL_APPEND(*queue, call);
     DL_APPEND2(hold->session->calls, call, session_prev, session_next);
     hold->session->waiting += seq != 0;
+    hold->calls++;
     if (out) {
         *out = call;
     }
@@ -204,7 +206,7 @@ static void drop(ipc__call *call)
 static ipc__call *first_waited_for(const ipc__hold *hold)
 {
     ipc__call *call;
-    DL_FOREACH2(hold->session->calls, call, session_next)
+    DL_FOREACH2(hold->calls ? hold->session->calls : NULL, call, session_next)
     {
         if (call->hold == hold && call->seq) {
             return call;
@@ -220,7 +222,7 @@ void ipc__calls_drop(ipc__hold *hold)
     while ((call = first_waited_for(hold))) {
         drop(call);
     }
-    DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
+    DL_FOREACH_SAFE2(hold->calls ? hold->session->calls : NULL, call, next, session_next)
     {
         if (call->hold == hold) {
             leave_session(call);

@@ -123,6 +123,7 @@ struct ipc__hold {
     uint32_t id;
     bool ended;             /* it is being taken away: nothing more is sent to it */
     bool watched;           /* somebody waits on its descriptor: it wants one item at any time */
+    uint32_t calls;         /* how many of its session's are its own */
     bool refuses_deadlock;  /* an ACQUIRE through it that would close a cycle fails */
     ipc__hold *prev, *next; /* in the object's list */
 };
