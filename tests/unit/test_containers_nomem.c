@@ -170,7 +170,7 @@ static int64_t invoke(rig *self, uint32_t handle, ipc_method method, const ipc_m
     ipc__buf op = {0};
     msgpack_packer packer = ipc__packer(&op);
     ipc__write_op(&packer, IPC__OP_INVOKE, handle, ++self->seq, 2);
-    msgpack_pack_int(&packer, method);
+    msgpack_pack_int(&packer, (int)method);
     ipc__write_bin(&op, (ipc__bytes){bytes, length});
     int64_t code = send_op(self, &op, n);
     ipc__buf_free(&op);

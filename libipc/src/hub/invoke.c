@@ -91,7 +91,7 @@ ipc_err ipc__argument_map(const ipc__invocation *call, uint32_t at, ipc_cursor *
 ipc_err ipc__argument_maybe(const ipc__invocation *call, uint32_t at, ipc__bytes *value)
 {
     ipc_cursor inside;
-    uint32_t count;
+    uint32_t count = 0;
     ipc_err err = ipc__argument_sequence(call, at, &inside, &count);
     if (err || count > 1) {
         return wrong_kind(at, "a sequence of one value, or of none");
@@ -109,7 +109,7 @@ ipc__bytes ipc__next_value(ipc_cursor *inside)
 
 ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t length, uint64_t *index)
 {
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = ipc__argument_int(call, at, &given);
     if (err) {
         return err;
@@ -132,7 +132,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
         *bound = omitted;
         return IPC_OK;
     }
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = ipc__argument_clipped(call, at, &given);
     if (err) {
         return err;

@@ -127,7 +127,7 @@ ipc_err ipc__reference_to(ipc__object *owner, ipc__object *target, ipc__referenc
 
 ipc_err ipc__reference_add(ipc__object *owner, ipc__bytes body, ipc__reference **list)
 {
-    ipc__object *target;
+    ipc__object *target = NULL;
     ipc_err err = ipc__reference_find(owner->core, body, &target);
     return err ? err : ipc__reference_to(owner, target, list);
 }
