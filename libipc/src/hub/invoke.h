@@ -56,6 +56,12 @@ typedef struct ipc__slice {
 } ipc__slice;
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice);
 
+/* Where the i-th of them is. Behind the last one there may be no number for it. */
+static inline int64_t ipc__slice_at(const ipc__slice *slice, uint64_t i)
+{
+    return slice->start + (int64_t)i * slice->step;
+}
+
 /* ---- results ---- */
 
 static inline void ipc__result_bytes(ipc__invocation *call, ipc__bytes value)

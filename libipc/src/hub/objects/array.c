@@ -254,8 +254,8 @@ static ipc_err tell_slice(ipc__invocation *call, const ipc__slice *slice)
         return err;
     }
     ipc__result_array(call, slice->count);
-    int64_t at = slice->start;
-    for (uint64_t i = 0; i < slice->count; i++, at += slice->step) {
+    for (uint64_t i = 0; i < slice->count; i++) {
+        int64_t at = ipc__slice_at(slice, i);
         ipc_value value = read_at(array_of(call), (uint64_t)at);
         ipc__result_value(call, &value);
     }
@@ -287,8 +287,8 @@ static ipc_err check_numbers(const struct type *type, ipc_cursor inside, uint32_
 
 static void write_numbers(struct array *array, const ipc__slice *slice, ipc_cursor inside)
 {
-    int64_t at = slice->start;
-    for (uint64_t i = 0; i < slice->count; i++, at += slice->step) {
+    for (uint64_t i = 0; i < slice->count; i++) {
+        int64_t at = ipc__slice_at(slice, i);
         union number number;
         (void)read_number(array->type, ipc__next_value(&inside), &number); /* it was checked */
         write_at(array, (uint64_t)at, number);

@@ -364,8 +364,8 @@ static ipc_err list_get_slice(ipc__invocation *call)
         return err;
     }
     ipc__result_array(call, slice.count);
-    int64_t at = slice.start;
-    for (uint64_t i = 0; i < slice.count && !err; i++, at += slice.step) {
+    for (uint64_t i = 0; i < slice.count && !err; i++) {
+        int64_t at = ipc__slice_at(&slice, i);
         ipc__result_stored(call, list->values[at]);
         err = ipc__result_room(call, call->result->length);
     }
@@ -399,8 +399,8 @@ static ipc_err replace_piece(struct list *list, uint64_t at, uint64_t old, ipc__
 
 static void replace_each(struct list *list, const ipc__slice *slice, ipc__stored **values)
 {
-    int64_t at = slice->start;
-    for (uint64_t i = 0; i < slice->count; i++, at += slice->step) {
+    for (uint64_t i = 0; i < slice->count; i++) {
+        int64_t at = ipc__slice_at(slice, i);
         ipc__stored *there = list->values[at];
         place(list, (uint64_t)at, values[i]);
         values[i] = there;
