@@ -96,8 +96,8 @@ void core_check(const world *self)
     const ipc__object *object;
     DL_FOREACH(core->objects, object)
     {
-        require(ipc__object_wanted(object) || (object->referrers && object->candidate),
-                "an object without a name has holders, or somebody was told of it, or it is looked at soon");
+        require(ipc__object_wanted(object) || object->referrers,
+                "an object without a name has holders, or somebody was told of it or refers to it");
         check_references(object);
         bytes += check_object(object);
         objects++;

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 6000, STEPS = 400, MINUTE_US = 60 * 1000 * 1000, TOO_MANY = BOX_OBJECTS - 4 };
+enum { SEEDS = 4000, STEPS = 400, MINUTE_US = 60 * 1000 * 1000, TOO_MANY = BOX_OBJECTS - 4 };
 
 static const char *const types[BOX_TYPES] = {"dict", "namespace", "list", "array", "value"};
 static const char typecodes[] = {'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'f', 'd'};
