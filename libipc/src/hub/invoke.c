@@ -94,7 +94,7 @@ ipc__bytes ipc__next_value(ipc_cursor *inside)
 
 ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t length, uint64_t *index)
 {
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = ipc__argument_int(call, at, &given);
     if (err) {
         return err;
@@ -133,7 +133,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
         *bound = omitted;
         return IPC_OK;
     }
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = read_part(call, at, &given);
     if (!err) {
         given = given < 0 ? given + length : given;
@@ -145,7 +145,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice)
 {
     int64_t end = (int64_t)length;
-    int64_t stop;
+    int64_t stop = 0;
     slice->step = 1;
     ipc_err err = read_part(call, at + 2, &slice->step);
     if (!err && slice->step == 0) {

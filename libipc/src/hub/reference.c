@@ -78,7 +78,7 @@ ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out)
 
 static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference **list)
 {
-    ipc__object *target;
+    ipc__object *target = NULL;
     ipc_err err = ipc__reference_find(owner->core, body, &target);
     err = err ? err : ipc__core_room(owner->core, sizeof(ipc__reference));
     if (err) {
