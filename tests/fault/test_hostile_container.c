@@ -229,7 +229,7 @@ static void test_hostile_container__deep_and_long_arguments(void **state)
     bytes[100] = 0xc0;
     CHECK_INT(invoked(&raw, LIST, IPC_METHOD_APPEND, bytes, 101), IPC_OK);
     /* One that should lie at a place of its own. */
-    memcpy(bytes, "\x91\xc5\x13\x84", 4);
+    memcpy(bytes, (const unsigned char[]){0x91, 0xc5, 0x13, 0x84}, 4);
     CHECK_INT(invoked(&raw, LIST, IPC_METHOD_APPEND, bytes, sizeof bytes), IPC_OK);
     is_well(&witness, where);
     raw_lane_close(&raw);

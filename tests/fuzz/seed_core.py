@@ -4,7 +4,8 @@ from pathlib import Path
 
 OPS = ("open open open open put put put put put_wait put_wait flow flow flow poll poll recalled recalled done done "
        "done_any release join size uncredited close unlink list ping cancel pin bye bind shutdown stat info acquire "
-       "acquire unlock peek set wait wait notify pass reset invoke invoke invoke invoke invoke invoke refer refer").split()
+       "acquire unlock peek set wait wait notify pass reset invoke invoke invoke invoke invoke invoke refer "
+       "refer").split()
 TIMEOUTS = {-1: 0, 0: 1, 1: 2, 20: 3, 100: 4, 1000: 5, "long": 6, "none": 7}
 NO_SEQ = 250
 FEW, PLENTY = 0, 1
@@ -204,14 +205,16 @@ SEEDS |= {
                  invoked(0, 1, "set", ONE, sequence(ONE, HALF)), invoked(1, 1, "increment", TEXT, number(2)),
                  invoked(1, 1, "get", number(1)), invoked(0, 1, "update", mapping(NULL, ONE, MOMENT, TEXT)),
                  invoked(0, 1, "get_many", sequence(ONE, NULL, number(9)), NULL), invoked(0, 1, "items"),
-                 invoked(0, 1, "compare_set", TEXT, sequence(number(7)), sequence()), invoked(0, 1, "set_default", BIG, ONE),
+                 invoked(0, 1, "compare_set", TEXT, sequence(number(7)), sequence()),
+                 invoked(0, 1, "set_default", BIG, ONE),
                  invoked(0, 1, "pop", ONE), invoked(0, 1, "pop_item"), invoked(0, 1, "copy"), invoked(0, 1, "clear")),
     "namespace": life(PLENTY, come(), container(0, 1, "namespace"), invoked(0, 1, "set", TEXT, ONE),
                       invoked(0, 1, "set", ONE, ONE), invoked(0, 1, "keys"), invoked(0, 1, "delete", TEXT)),
     "list_": life(PLENTY, come(), container(0, 1, "list", "new"), many(0, 1, "extend", 1, ONE),
                   invoked(0, 1, "append", HALF), invoked(0, 1, "insert", number(-1), number(3)),
                   invoked(0, 1, "set_slice", number(2), number(70), NULL, sequence(TEXT)),
-                  invoked(0, 1, "get_slice", NULL, NULL, number(-3)), invoked(0, 1, "delete_slice", NULL, NULL, number(2)),
+                  invoked(0, 1, "get_slice", NULL, NULL, number(-3)),
+                  invoked(0, 1, "delete_slice", NULL, NULL, number(2)),
                   invoked(0, 1, "index", TEXT), invoked(0, 1, "remove", TEXT), invoked(0, 1, "sort", 97),
                   invoked(0, 1, "sort", 98), invoked(0, 1, "repeat", number(3)), invoked(0, 1, "count", ONE),
                   invoked(0, 1, "reverse"), invoked(0, 1, "pop"), invoked(0, 1, "set", number(0), sequence(NULL)),
@@ -221,8 +224,10 @@ SEEDS |= {
                   invoked(0, 1, "set_slice", NULL, NULL, NULL, sequence(number(1), number(2), number(3))),
                   invoked(0, 1, "copy"), said(0, "acquire", 1, 0, 0), said(1, "acquire", 1, 0, 0), leave(0, crash=True),
                   said(1, "unlock", 1, 0)),
-    "array_values": life(PLENTY, come(), container(0, 1, "array", numbers=8), container(0, 2, "array", "new", numbers=12),
-                         container(0, 3, "array", "new", typecode="b", numbers=8), invoked(0, 1, "get_slice", NULL, NULL, NULL)),
+    "array_values": life(PLENTY, come(), container(0, 1, "array", numbers=8),
+                         container(0, 2, "array", "new", numbers=12),
+                         container(0, 3, "array", "new", typecode="b", numbers=8),
+                         invoked(0, 1, "get_slice", NULL, NULL, NULL)),
     "references": life(PLENTY, TWO, container(0, 1, "list", "new"), said(0, "refer", 1), container(0, 2, "dict"),
                        invoked(0, 2, "set", TEXT, sequence(REFERENCE, REFERENCE)), said(0, "close", 1),
                        container(1, 2, "dict"), invoked(1, 2, "get", TEXT), invoked(0, 2, "clear"),
@@ -235,8 +240,8 @@ SEEDS |= {
                            invoked(0, 2, "append", REFERENCE), said(0, "close", 1), container(1, 2, "list"),
                            invoked(1, 2, "pop"), SECONDS * 20, container(1, 1, "list", "reference")),
     "arguments_that_are_none": life(PLENTY, come(), container(0, 1, "dict"), container(0, 2, "list"),
-                                    *(invoked(0, 1, "set", ONE, what) for what in (NONE, BROKEN, 116, 117, 118, [252, 139],
-                                                                                   [252, 120], [248, 3, 1, 2, 3])),
+                                    *(invoked(0, 1, "set", ONE, what) for what in (
+                                        NONE, BROKEN, 116, 117, 118, [252, 139], [252, 120], [248, 3, 1, 2, 3])),
                                     invoked(0, 2, "get_slice", BIG, NONE, ONE), invoked(0, 2, "extend", BROKEN)),
     "full": life(FEW, come(), container(0, 1, "dict"), container(0, 2, "list"), *(
         invoked(0, 1, "set", number(n), sequence(TEXT, MOMENT)) + many(0, 2, "extend", 0, TEXT) for n in range(20)),

@@ -76,20 +76,20 @@ void __wrap_free(void *memory)
 }
 
 /* The C library's own would not be counted. */
-char *strndup(const char *text, size_t most)
+char *strndup(const char *string, size_t n)
 {
-    size_t length = strnlen(text, most);
+    size_t length = strnlen(string, n);
     char *copy = malloc(length + 1);
     if (copy) {
-        memcpy(copy, text, length);
+        memcpy(copy, string, length);
         copy[length] = 0;
     }
     return copy;
 }
 
-char *strdup(const char *text)
+char *strdup(const char *s)
 {
-    return strndup(text, strlen(text));
+    return strndup(s, strlen(s));
 }
 
 /* ---- a hub, and one client ---- */

@@ -188,7 +188,8 @@ def is_key(value):
 
 
 def header():
-    lines = ["/*", " * Values in all their packed forms, and how Python compares what they stand for. compare_table.py wrote it.",
+    lines = ["/*", " * Values in all their packed forms, and how Python compares what they stand for. "
+             "compare_table.py wrote it.",
              " * Touches nothing. Any thread.", " */", "/* clang-format off */"]
     lines += [f"enum {{ VALUES = {len(VALUES)} }};", "", "/* The number of a value, and one of its forms. */",
               "static const struct {", "    unsigned value;", "    const char *hex;", "} forms[] = {"]

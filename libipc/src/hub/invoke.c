@@ -145,7 +145,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice)
 {
     int64_t end = (int64_t)length;
-    int64_t stop;
+    int64_t stop = 0;
     slice->step = 1;
     bool given = head_of(call->arguments[at + 2]).kind != IPC_KIND_NULL;
     ipc_err err = given ? ipc__argument_clipped(call, at + 2, &slice->step) : IPC_OK;
