@@ -51,7 +51,7 @@ static ipc_err run(const call *c, ipc_method method)
     return invoke(c, method, err, arguments);
 }
 
-/* The key, if the functions take it: a text without a zero byte, and so many arguments in all. NULL: it goes by run(). */
+/* The key, if the functions take it: a text without a zero byte, and so many arguments in all. NULL: it goes by run. */
 static const char *key_of(const call *c, size_t count)
 {
     const json_t *key = arg_of(c, 0);
