@@ -60,7 +60,7 @@ void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call);
 ipc__mutex *ipc__lock_mutex(ipc__object *object);
 
 /* Who was notified by a condition has died before it did anything: the next one is. */
-void ipc__condition_hand_on(ipc__object *condition);
+void ipc__condition_hand_on(ipc__object *object);
 
 /* The owner's session is gone: whoever waits longest is next. */
 void ipc__mutex_abandon(ipc__mutex *mutex);
