@@ -76,7 +76,7 @@ ipc_err ipc__argument_map(const ipc__invocation *call, uint32_t at, ipc_cursor *
 ipc_err ipc__argument_maybe(const ipc__invocation *call, uint32_t at, ipc__bytes *value)
 {
     ipc_cursor inside;
-    uint32_t count;
+    uint32_t count = 0;
     ipc_err err = ipc__argument_sequence(call, at, &inside, &count);
     if (err || count > 1) {
         return wrong_kind(at, "a sequence of one value, or of none");
