@@ -22,7 +22,7 @@ function(libipc_swig language output_var)
       -MMD -MF "${output}.d" -MT "${output}" -MP
       -outdir "${CMAKE_CURRENT_BINARY_DIR}" -o "${output}" "${interface}"
     COMMENT "Generating the ${language} binding"
-    VERBATIM)
+    VERBATIM COMMAND_EXPAND_LISTS) # which leaves out an option that is empty
   set_source_files_properties("${output}" PROPERTIES COMPILE_OPTIONS "${LIBIPC_SWIG_NO_WARNINGS}")
   set(${output_var} "${output}" PARENT_SCOPE)
 endfunction()

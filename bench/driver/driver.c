@@ -63,6 +63,10 @@ bench_options bench_parse(int argc, char **argv)
         {"size", required_argument, NULL, 's'},
         {"maxsize", required_argument, NULL, 'm'},
         {"gap-us", required_argument, NULL, 'g'},
+        {"others", required_argument, NULL, 'O'},
+        {"sessions", required_argument, NULL, 'S'},
+        {"named", no_argument, NULL, 'N'},
+        {"apart", no_argument, NULL, 'A'},
         {"joinable", no_argument, NULL, 'j'},
         {"borrow", no_argument, NULL, 'w'},
         {NULL, 0, NULL, 0},
@@ -96,6 +100,18 @@ bench_options bench_parse(int argc, char **argv)
             break;
         case 'g':
             options.gap_us = number(longs[at].name, optarg);
+            break;
+        case 'O':
+            options.others = number(longs[at].name, optarg);
+            break;
+        case 'S':
+            options.sessions = number(longs[at].name, optarg);
+            break;
+        case 'N':
+            options.named = true;
+            break;
+        case 'A':
+            options.apart = true;
             break;
         case 'j':
             options.joinable = true;
@@ -169,6 +185,21 @@ static int by_size(const void *left, const void *right)
     uint64_t a = *(const uint64_t *)left;
     uint64_t b = *(const uint64_t *)right;
     return (a > b) - (a < b);
+}
+
+void bench_time(const bench_options *options, const char *name, void (*run)(void *arg), void *arg)
+{
+    uint64_t *samples = bench_alloc(options->count * sizeof *samples);
+    for (uint64_t i = 0; i < options->count; i++) {
+        if (options->gap_us) {
+            bench_pause(options->gap_us);
+        }
+        uint64_t begun = bench_now();
+        run(arg);
+        samples[i] = bench_now() - begun;
+    }
+    bench_percentiles(name, samples, options->count);
+    free(samples);
 }
 
 void bench_percentiles(const char *name, uint64_t *samples, size_t count)

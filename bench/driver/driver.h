@@ -22,7 +22,11 @@ typedef struct bench_options {
     uint64_t count;      /* messages */
     size_t size;         /* bytes of payload in each */
     uint64_t maxsize;    /* of the queue; 0: none */
-    uint64_t gap_us;     /* pause before each message */
+    uint64_t gap_us;     /* pause before each message or operation */
+    uint64_t others;     /* of what there is beside that which is measured */
+    uint64_t sessions;   /* that those are spread over */
+    bool named;          /* the others have names */
+    bool apart;          /* the others are another session's */
     bool joinable;       /* a joinable queue: the consumer finishes each item */
     bool borrow;         /* the consumer reads values where they lie */
 } bench_options;
@@ -44,6 +48,9 @@ void bench_cpu(void);
 
 /* Write one number. */
 void bench_number(const char *name, double value);
+
+/* Run it so often, each time after the options' pause, and write percentiles of the time that it took. */
+void bench_time(const bench_options *options, const char *name, void (*run)(void *arg), void *arg);
 
 /* Sort samples of nanoseconds, and write their median and 99th percentile as microseconds: NAME_p50, NAME_p99. */
 void bench_percentiles(const char *name, uint64_t *samples, size_t count);

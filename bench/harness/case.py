@@ -42,6 +42,8 @@ class Case:
     peers: tuple = ()
     extra: bool = False  # only when it is asked for
     cell: Optional[Cell] = None
+    lane: Optional[str] = None  # the only one that it is measured on
+    section: str = ""  # of a document: a table of its own there
 
     @property
     def label(self):

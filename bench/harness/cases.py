@@ -1,11 +1,13 @@
-"""Cases: what is measured beside what, in C and Lua, and all of them.
+"""Cases: what is measured beside what, of queues and pipes in C and Lua, and all of them.
 
 Touches nothing.
 """
 
 from . import scenes
 from .case import GAPS, ONE_WAY, RATE, RATE_CPU, ROUND_TRIP, Case, Metric, Peer, some
+from .container_cases import container_cases
 from .python_cases import python_cases
+from .scale_cases import scale_cases
 
 
 def _direct(over, count, size, forwarder=False):
@@ -74,4 +76,5 @@ def _footprints():
 
 
 def all_cases():
-    return [*_queues(), *_lua_queues(), *_latencies(), *_footprints(), *python_cases()]
+    ours = (*_queues(), *_lua_queues(), *_latencies(), *_footprints())
+    return [*ours, *python_cases(), *container_cases(), *scale_cases()]

@@ -38,18 +38,22 @@ def _wanted(case, options):
     if options.grid and not case.cell:
         return False
     if options.only:
-        return any(text.lower() in case.label.lower() for text in options.only)
+        return any(text.lower() in case.label.lower() or text == case.section for text in options.only)
     return options.all or options.grid or not case.extra
 
 
+def _on_lane(case, options):
+    return not options.lane or case.lane in (options.lane, None)
+
+
 def choose(cases, options):
-    return [case for case in cases if _wanted(case, options)]
+    return [case for case in cases if _wanted(case, options) and _on_lane(case, options)]
 
 
 def line(case, lane):
     """What --list says of a case."""
     peers = " and ".join(peer.name + (" where it is installed" if peer.module else "") for peer in case.peers)
-    return f"{case.label} ({lane or ', '.join(LANES)}{'; beside ' if peers else ''}{peers})"
+    return f"{case.label} ({lane or case.lane or ', '.join(LANES)}{'; beside ' if peers else ''}{peers})"
 
 
 def _leave_out(what, reason):

@@ -24,6 +24,7 @@ class Row:
     unit: str
     ratio: Optional[float]
     cell: Optional[Cell] = None
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,21 @@ class _Series:
 
 def measure(case, conditions, progress):
     """The case's rows, and what failed. Peers run once for all lanes, but for those who have one themselves."""
-    ours = {lane: _Series(lane, case.ours, lane) for lane in conditions.lanes}
+    lanes = [lane for lane in conditions.lanes if case.lane in (lane, None)]
+    ours = {lane: _Series(lane, case.ours, lane) for lane in lanes}
     theirs = {}
     for peer in case.peers:
         shared = None if peer.laned else _Series(peer.name, peer.run, None)
-        for lane in conditions.lanes:
+        for lane in lanes:
             theirs[peer.name, lane] = shared or _Series(f"{peer.name}, {lane}", peer.run, lane)
-    everybody = list(dict.fromkeys([*ours.values(), *theirs.values()]))
+    everybody = list(dict.fromkeys([*ours.values(), *theirs.values()])) if lanes else []
     for number in range(conditions.rounds):
         progress(number + 1)
         for series in everybody:
             series.go(conditions)
     rows = [
         row
-        for metric in case.metrics for lane in conditions.lanes if not ours[lane].failure
+        for metric in case.metrics for lane in lanes if not ours[lane].failure
         for row in _rows(case, metric, ours[lane], [(peer, theirs[peer.name, lane]) for peer in case.peers])
     ]
     return rows, [f"{case.label}, {series.failure}" for series in everybody if series.failure]
@@ -102,4 +104,5 @@ def _row(case, metric, ours, peer, theirs):
         unit=metric.unit,
         ratio=statistics.median(ratios) if ratios else None,
         cell=case.cell,
+        section=case.section,
     )

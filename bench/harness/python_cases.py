@@ -51,7 +51,8 @@ def _sync():
     for what, does in (("lock", twice), ("semaphore", twice), ("event", "set and is_set")):
         for words, gap, count in GAPS:
             yield Case(f"{what}, {does}, {words}", "Python", OPERATIONS, run("libipc", what, gap, count),
-                       (Peer("multiprocessing.Manager", run("multiprocessing", what, gap, count)),))
+                       (Peer("multiprocessing.Manager", run("multiprocessing", what, gap, count)),),
+                       section="containers")
 
 
 def _grid():

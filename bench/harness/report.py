@@ -13,7 +13,6 @@ import platform
 
 HEAD = ("what", "in", "lane", "ours", "theirs", "unit", "ratio", "peer")
 RIGHT = {"ours", "theirs", "ratio"}
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 def _number(value):
@@ -109,12 +108,27 @@ def write_json(path, rows):
         file.write("\n")
 
 
-def update_document(path, where, rows):
-    """Put the tables between the document's two marks."""
-    with open(path, encoding="utf-8") as file:
-        before, _, rest = file.read().partition(BEGIN)
-        _, mark, after = rest.partition(END)
+def _marks(section):
+    """Between which the tables of a section lie in a document."""
+    what = f"bench {section}" if section else "bench"
+    return f"<!-- {what}: begin -->", f"<!-- {what}: end -->"
+
+
+def _replace(document, section, text):
+    begin, end = _marks(section)
+    before, _, rest = document.partition(begin)
+    _, mark, after = rest.partition(end)
     if not mark:
-        raise ValueError(f"{path} has no lines {BEGIN} and {END}")
+        raise ValueError(f"there are no lines {begin} and {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def update_document(path, where, rows):
+    """Put the tables of each section between the document's two marks for it. What has no rows now stays as it is."""
+    with open(path, encoding="utf-8") as file:
+        document = file.read()
+    for section in dict.fromkeys(row.section for row in rows):
+        tables = markdown([row for row in rows if row.section == section])
+        document = _replace(document, section, f"{where}.\n\n{tables}")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n{where}.\n\n{markdown(rows)}\n{END}{after}")
+        file.write(document)

@@ -93,6 +93,39 @@ def python_sync(stage, whose, what, count, **options):
     return script.numbers()
 
 
+def python_containers(stage, whose, what, count, **options):
+    """Operations on a container from Python, ours or a multiprocessing.Manager's: single ones, or of many keys."""
+    script = stage.script("python_containers.py", whose, what, *_options(count=count, **options))
+    script.wait_ready()
+    script.go()
+    return script.numbers()
+
+
+def containers(stage, what, count, **options):
+    """Operations on our containers, from C."""
+    program = stage.program("containers", what, *_options(address=stage.HUB, count=count, **options))
+    program.wait_ready()
+    program.go()
+    return program.numbers()
+
+
+def lua_containers(stage, what, count, keys):
+    """Operations on a dict of ours, from Lua: how long each takes."""
+    script = stage.script("lua_containers.lua", what, stage.HUB, count, keys)
+    script.wait_ready()
+    script.go()
+    moments = script.numbers()
+    return {"batch": (moments["end"] - moments["start"]) / 1e3 / count}
+
+
+def scale(stage, what, count, **options):
+    """Operations beside so many others: objects, handles, waiters."""
+    program = stage.program("scale", what, *_options(address=stage.HUB, count=count, **options))
+    program.wait_ready()
+    program.go()
+    return program.numbers()
+
+
 def _place(stage, asks, answers):
     """Ours and theirs on the same cores: who asks, who answers, and the hub that is between ours."""
     for pid, cpu in zip((asks.pid, answers.pid, stage.hub_pid()), stage.cpus):
@@ -127,16 +160,29 @@ def paced(stage, over, count, **options):
     return receiver.numbers()
 
 
-def _around(stage, what, before, after, **options):
+def _look_around(stage, program, before, after):
     """What these two find, given the hub's pid and the program's, before the program has done its work and after."""
-    program = stage.program("footprint", what, *_options(address=stage.HUB, **options))
     found = []
     for look in (before, after):
         program.wait_ready()
         found.append(look(stage.hub_pid(), program.pid))
         program.go()
-    program.numbers()
-    return found
+    return found, program.numbers()
+
+
+def _around(stage, what, before, after, **options):
+    program = stage.program("footprint", what, *_options(address=stage.HUB, **options))
+    return _look_around(stage, program, before, after)[0]
+
+
+def many_keys(stage, count, keys):
+    """Operations on a dict of so many keys, what it was to fill it, and how much the hub grew for each key."""
+    def look(hub, _):
+        return proc.private_memory(hub)
+
+    program = stage.program("scale", "keys", *_options(address=stage.HUB, count=count, others=keys))
+    (before, after), numbers = _look_around(stage, program, look, look)
+    return dict(numbers, bytes=(after - before) / keys)
 
 
 def hub_memory(stage, count, size):

@@ -55,7 +55,9 @@ static int interrupted(void *arg)
 {
     lua_State *L = arg;
     bool raised = hook_raises(L) || main_hook_raises(L);
-    ipc__lua_get(L)->interrupted = raised;
+    if (raised) {
+        ipc__lua_keep_interruption(L);
+    }
     return raised;
 }
 
@@ -63,6 +65,9 @@ void ipc__lua_enter(ipc__lua_call *call, lua_State *L)
 {
     luaL_checkstack(L, INTERRUPTED_SLOTS, NULL);
     ipc__lua *own = ipc__lua_get(L);
+    if (own->interrupted) { /* in a call that came to its end all the same */
+        ipc__lua_raise_interruption(L);
+    }
     call->own = own;
     call->out = own->out;
     msgpack_sbuffer_init(&own->out);
@@ -95,11 +100,11 @@ static void push_code(lua_State *L, ipc_err err)
 
 int ipc__lua_fail(lua_State *L, ipc_err err)
 {
+    if (ipc__lua_get(L)->interrupted) {
+        return ipc__lua_raise_interruption(L);
+    }
     if (err == IPC_EINTR) {
-        ipc__lua *own = ipc__lua_get(L);
-        bool raised = own->interrupted;
-        own->interrupted = false;
-        return raised ? lua_error(L) : luaL_error(L, "%s", ipc_strerror(err));
+        return luaL_error(L, "%s", ipc_strerror(err));
     }
     const char *detail = ipc_last_error();
     if (err == IPC_EINVAL || err == IPC_EUNFINISHED || err == IPC_ENOTHELD || err == IPC_ENOTOWNER) {

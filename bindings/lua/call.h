@@ -20,13 +20,14 @@ typedef struct ipc__lua_call {
     ipc_wait_hooks hooks;
 } ipc__lua_call;
 
+/** Raises what interrupted an earlier call that was done all the same. */
 void ipc__lua_enter(ipc__lua_call *call, lua_State *L);
 void ipc__lua_leave(ipc__lua_call *call);
 
 /**
  * Return a failed call to Lua: pushes nil, the code's short name and the detail, 3 results. Misuse (IPC_EINVAL,
- * IPC_EUNFINISHED, IPC_ENOTHELD, IPC_ENOTOWNER) raises the detail as an error; IPC_EINTR raises what interrupted the
- * call.
+ * IPC_EUNFINISHED, IPC_ENOTHELD, IPC_ENOTOWNER) raises the detail as an error. What interrupted the call is raised,
+ * whatever the call came to.
  */
 int ipc__lua_fail(lua_State *L, ipc_err err);
 

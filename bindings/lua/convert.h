@@ -8,6 +8,8 @@
 
 #include "state.h"
 
+#include <ipc/conn.h>
+#include <ipc/error.h>
 #include <ipc/msg.h>
 
 /**
@@ -35,6 +37,23 @@ void ipc__lua_encode(lua_State *L, ipc__lua *own, int index);
  */
 void ipc__lua_encode_list(lua_State *L, ipc__lua *own, int index, ipc_packed *packed);
 
+/** How an argument of a container's method is packed. */
+typedef enum ipc__lua_form {
+    IPC__LUA_FORM_VALUE,
+    IPC__LUA_FORM_MAYBE,    /* a value in a sequence of one; of none for ipc.absent */
+    IPC__LUA_FORM_SEQUENCE, /* a table that is one; raises for any other */
+    IPC__LUA_FORM_MAP       /* a table as a map, even if its keys are 1 to n; raises for what cannot be one */
+} ipc__lua_form;
+
+/** Begin to pack arguments into own->out, which will be one sequence. */
+void ipc__lua_arguments(lua_State *L, ipc__lua *own);
+
+/**
+ * Pack the value at an index as the next argument, of fifteen at most; handles in it become references. Raises as
+ * ipc__lua_encode() does. May ask the hub: an error is what it said to that.
+ */
+ipc_err ipc__lua_argument(lua_State *L, ipc__lua *own, int index, ipc__lua_form form);
+
 /** Replace the value at an index by its packed bytes, as a string. Raises as ipc__lua_encode() does. */
 void ipc__lua_pack_in_place(lua_State *L, int index);
 
@@ -43,5 +62,8 @@ int ipc__lua_decode(lua_State *L, const void *bytes, size_t length);
 
 /** Push the value of a message as ipc__lua_decode() does, and free the message, whatever happens. */
 int ipc__lua_decode_msg(lua_State *L, ipc_msg *msg);
+
+/** The same, where references in the value become handles on a connection; those to what is gone stay opaque. */
+int ipc__lua_decode_on(lua_State *L, ipc_msg *msg, ipc_conn *conn);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "call.h"
 #include "convert.h"
+#include "reference.h"
 #include "values.h"
 
 #include <math.h>
@@ -19,6 +20,8 @@ enum { LEVEL_SLOTS = 5 };
 typedef struct decoder {
     lua_State *L;
     ipc_cursor cursor;
+    ipc_conn *conn; /* handles in the value are on it; NULL: they stay opaque */
+    ipc_err err;    /* what went wrong outside of the value */
 } decoder;
 
 /* Each pushes one value and returns true, or pushes why Lua cannot hold it and returns false. */
@@ -46,6 +49,19 @@ static uint64_t big_endian(const char *bytes, size_t length)
         number = number << 8 | (unsigned char)bytes[i];
     }
     return number;
+}
+
+/* A handle, or, where that cannot be had any more, what stood for it. packed is the whole value. */
+static bool decode_reference(decoder *d, const ipc_value *value, const char *packed)
+{
+    ipc_err err = ipc__lua_follow(d->L, d->conn, packed, (size_t)((const char *)d->cursor.at - packed));
+    if (err == IPC_ENOENT || err == IPC_ETYPE || err == IPC_EBADMSG) {
+        lua_pushlstring(d->L, value->as.bytes.data, value->as.bytes.length);
+        ipc__lua_to_ext(d->L, value->as.bytes.ext);
+        return true;
+    }
+    d->err = err;
+    return err == IPC_OK;
 }
 
 /* A moment in one of msgpack's three forms; anything else stays opaque. */
@@ -128,6 +144,7 @@ static bool decode_value(decoder *d, const ipc__lua_place *place)
 {
     lua_State *L = d->L;
     ipc_value value;
+    const char *packed = (const char *)d->cursor.at;
     ipc_err err = ipc_cursor_next(&d->cursor, &value);
     if (err != IPC_OK) {
         return unfit(d, place, ipc_strerror(err));
@@ -159,22 +176,28 @@ static bool decode_value(decoder *d, const ipc__lua_place *place)
     case IPC_KIND_MAP:
         return decode_map(d, value.as.count, place);
     case IPC_KIND_EXT:
+        if (d->conn && value.as.bytes.ext == IPC_EXT_HANDLE) {
+            return decode_reference(d, &value, packed);
+        }
         decode_ext(d, &value);
         return true;
     }
     return unfit(d, place, "a kind of value that this binding does not know");
 }
 
-int ipc__lua_decode(lua_State *L, const void *bytes, size_t length)
+static int decode(lua_State *L, const void *bytes, size_t length, ipc_conn *conn)
 {
     ipc_err err = ipc_msg_check(bytes, length);
     if (err != IPC_OK) {
         return ipc__lua_fail(L, err);
     }
-    decoder d = {.L = L};
+    decoder d = {.L = L, .conn = conn};
     ipc_cursor_init(&d.cursor, bytes, length);
     if (decode_value(&d, NULL)) {
         return 1;
+    }
+    if (d.err) {
+        return ipc__lua_fail(L, d.err);
     }
     lua_pushnil(L);
     lua_pushliteral(L, "format");
@@ -182,16 +205,21 @@ int ipc__lua_decode(lua_State *L, const void *bytes, size_t length)
     return 3;
 }
 
-/* For lua_pcall: (message) -> what ipc__lua_decode() gives. */
+int ipc__lua_decode(lua_State *L, const void *bytes, size_t length)
+{
+    return decode(L, bytes, length, NULL);
+}
+
+/* For lua_pcall: (message, connection) -> what decode() gives. */
 static int decode_protected(lua_State *L)
 {
     const ipc_msg *msg = lua_touserdata(L, 1);
     size_t length;
     const void *bytes = ipc_msg_bytes(msg, &length);
-    return ipc__lua_decode(L, bytes, length);
+    return decode(L, bytes, length, lua_touserdata(L, 2));
 }
 
-int ipc__lua_decode_msg(lua_State *L, ipc_msg *msg)
+int ipc__lua_decode_on(lua_State *L, ipc_msg *msg, ipc_conn *conn)
 {
     size_t length;
     const void *bytes = ipc_msg_bytes(msg, &length);
@@ -199,12 +227,18 @@ int ipc__lua_decode_msg(lua_State *L, ipc_msg *msg)
         char copy[SMALL_MESSAGE];
         memcpy(copy, bytes, length);
         ipc_msg_free(msg);
-        return ipc__lua_decode(L, copy, length);
+        return decode(L, copy, length, conn);
     }
     int top = lua_gettop(L);
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, msg);
-    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    lua_pushlightuserdata(L, conn);
+    int status = lua_pcall(L, 2, LUA_MULTRET, 0);
     ipc_msg_free(msg);
     return status == LUA_OK ? lua_gettop(L) - top : lua_error(L);
+}
+
+int ipc__lua_decode_msg(lua_State *L, ipc_msg *msg)
+{
+    return ipc__lua_decode_on(L, msg, NULL);
 }

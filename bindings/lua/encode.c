@@ -4,6 +4,7 @@
  * Locks nothing: a Lua state is one thread's at a time.
  */
 #include "convert.h"
+#include "reference.h"
 #include "values.h"
 
 #include <msgpack/pack.h>
@@ -21,6 +22,8 @@ typedef struct encoder {
     ipc_value_limits limits; /* of this process */
     unsigned depth;
     lua_Integer nodes;
+    bool handles; /* may be in it: they become references */
+    ipc_err err;  /* what the hub said to the first of them that could not */
 } encoder;
 
 static void encode_value(encoder *e, int index, const ipc__lua_place *place);
@@ -339,8 +342,39 @@ static void encode_table(encoder *e, int index, const ipc__lua_place *place)
 
 /* ---- any ---- */
 
+/* Once one could not be had, the value is of no use: the others are not asked for. */
+static void encode_handle(encoder *e, int index, const ipc__lua_handle *handle, const ipc__lua_place *place)
+{
+    if (handle->kind == IPC__LUA_CONN || handle->kind == IPC__LUA_HUB || handle->kind == IPC__LUA_PIPE) {
+        refuse_type(e, index, place, "cannot be sent or stored");
+    }
+    if (!e->handles) {
+        refuse_type(e, index, place, "cannot be sent: what its share() gives can; containers store it");
+    }
+    if (!handle->object) {
+        refuse(e, place, "the handle was collected");
+    }
+    ipc_msg *reference = NULL;
+    e->err = e->err ? e->err : ipc__lua_refer(e->L, handle, &reference);
+    if (e->err) {
+        return;
+    }
+    size_t length;
+    const void *packed = ipc_msg_bytes(reference, &length);
+    bool written = msgpack_sbuffer_write(e->out, packed, length) == 0;
+    ipc_msg_free(reference);
+    if (!written) {
+        luaL_error(e->L, "not enough memory to pack the value");
+    }
+}
+
 static void encode_userdata(encoder *e, int index, const ipc__lua_place *place)
 {
+    const ipc__lua_handle *handle = ipc__lua_to_handle(e->L, index);
+    if (handle) {
+        encode_handle(e, index, handle, place);
+        return;
+    }
     ipc__lua_kind kind = ipc__lua_kind_of(e->L, e->own, index);
     if (kind != IPC__LUA_BIN && kind != IPC__LUA_EXT) {
         refuse_type(e, index, place, "cannot be sent");
@@ -386,12 +420,12 @@ static void begin(encoder *e, lua_State *L, ipc__lua *own, int argument)
 {
     *e = (encoder){.L = L, .own = own, .out = &own->out, .argument = argument, .limits = ipc_get_value_limits()};
     msgpack_packer_init(&e->packer, e, write_bytes);
-    msgpack_sbuffer_clear(&own->out);
 }
 
 void ipc__lua_encode(lua_State *L, ipc__lua *own, int index)
 {
     encoder e;
+    msgpack_sbuffer_clear(&own->out);
     begin(&e, L, own, index);
     e.nodes = 1;
     encode_value(&e, index, NULL);
@@ -400,6 +434,7 @@ void ipc__lua_encode(lua_State *L, ipc__lua *own, int index)
 void ipc__lua_encode_list(lua_State *L, ipc__lua *own, int index, ipc_packed *packed)
 {
     encoder e;
+    msgpack_sbuffer_clear(&own->out);
     begin(&e, L, own, index);
     lua_Integer length = (lua_Integer)lua_rawlen(L, index);
     ipc__lua_place place = {0};
@@ -419,6 +454,60 @@ void ipc__lua_encode_list(lua_State *L, ipc__lua *own, int index, ipc_packed *pa
         packed[i].bytes = at;
         at += packed[i].length;
     }
+}
+
+/* ---- arguments of containers' methods ---- */
+
+void ipc__lua_arguments(lua_State *L, ipc__lua *own)
+{
+    static const char none = (char)0x90; /* a sequence of so many is one byte, and patched */
+    msgpack_sbuffer_clear(&own->out);
+    if (msgpack_sbuffer_write(&own->out, &none, 1) != 0) {
+        luaL_error(L, "not enough memory to pack the arguments");
+    }
+}
+
+/* A table that a method takes as a sequence or as a map, whatever it would be by itself. */
+static void encode_form(encoder *e, int index, ipc__lua_form form)
+{
+    ipc__lua_kind kind = ipc__lua_kind_of(e->L, e->own, index);
+    bool table = lua_type(e->L, index) == LUA_TTABLE && kind != IPC__LUA_TIMESTAMP;
+    if (form == IPC__LUA_FORM_MAP) {
+        if (!table || kind == IPC__LUA_ARRAY) {
+            refuse(e, NULL, "a table of keys and values is needed");
+        }
+        enter(e, NULL);
+        encode_map(e, index, NULL);
+        return;
+    }
+    int top = lua_gettop(e->L);
+    lua_Integer length = (lua_Integer)lua_rawlen(e->L, index);
+    bool plain = table && kind != IPC__LUA_ARRAY;
+    if (!table || kind == IPC__LUA_MAP || (plain && check_sequence(e->L, index, length) != SEQUENCE)) {
+        refuse(e, NULL, "a sequence of values is needed: elements 1 to n and nothing else, with ipc.null for nil");
+    }
+    lua_settop(e->L, top);
+    encode_value(e, index, NULL);
+}
+
+ipc_err ipc__lua_argument(lua_State *L, ipc__lua *own, int index, ipc__lua_form form)
+{
+    encoder e;
+    begin(&e, L, own, index);
+    e.handles = true;
+    e.nodes = 1;
+    bool maybe = form == IPC__LUA_FORM_MAYBE;
+    bool absent = maybe && ipc__lua_is_absent(L, index);
+    if (maybe) {
+        msgpack_pack_array(&e.packer, !absent);
+    }
+    if (form == IPC__LUA_FORM_SEQUENCE || form == IPC__LUA_FORM_MAP) {
+        encode_form(&e, index, form);
+    } else if (!absent) {
+        encode_value(&e, index, NULL);
+    }
+    own->out.data[0]++;
+    return e.err;
 }
 
 void ipc__lua_pack_in_place(lua_State *L, int index)

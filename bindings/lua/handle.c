@@ -14,10 +14,11 @@ static const struct {
     ipc__lua_kind kind;
     const char *name;
 } classes[] = {
-    {IPC__LUA_CONN, "ipc.Conn"},           {IPC__LUA_QUEUE, "ipc.Queue"}, {IPC__LUA_JOINABLE, "ipc.JoinableQueue"},
-    {IPC__LUA_PIPE, "ipc.Pipe"},           {IPC__LUA_HUB, "ipc.Hub"},     {IPC__LUA_LOCK, "ipc.Lock"},
-    {IPC__LUA_SEMAPHORE, "ipc.Semaphore"}, {IPC__LUA_EVENT, "ipc.Event"}, {IPC__LUA_CONDITION, "ipc.Condition"},
-    {IPC__LUA_BARRIER, "ipc.Barrier"}};
+    {IPC__LUA_CONN, "ipc.Conn"},           {IPC__LUA_QUEUE, "ipc.Queue"},   {IPC__LUA_JOINABLE, "ipc.JoinableQueue"},
+    {IPC__LUA_PIPE, "ipc.Pipe"},           {IPC__LUA_HUB, "ipc.Hub"},       {IPC__LUA_LOCK, "ipc.Lock"},
+    {IPC__LUA_SEMAPHORE, "ipc.Semaphore"}, {IPC__LUA_EVENT, "ipc.Event"},   {IPC__LUA_CONDITION, "ipc.Condition"},
+    {IPC__LUA_BARRIER, "ipc.Barrier"},     {IPC__LUA_DICT, "ipc.Dict"},     {IPC__LUA_NAMESPACE, "ipc.Namespace"},
+    {IPC__LUA_LIST, "ipc.List"},           {IPC__LUA_NUMBERS, "ipc.Array"}, {IPC__LUA_NUMBER, "ipc.Value"}};
 
 enum { CLASS_COUNT = sizeof classes / sizeof classes[0] };
 
@@ -36,11 +37,24 @@ void ipc__lua_new_handle(lua_State *L)
     ipc__lua_push_handle(L);
 }
 
+/* A namespace is a dict of its own, and a value an array. */
+static ipc__lua_kind exact(void *object, ipc__lua_kind kind)
+{
+    if (kind == IPC__LUA_DICT) {
+        return ipc_dict_names(object) ? IPC__LUA_NAMESPACE : kind;
+    }
+    if (kind == IPC__LUA_NUMBERS) {
+        return ipc_array_scalar(object) ? IPC__LUA_NUMBER : kind;
+    }
+    return kind;
+}
+
 void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind kind)
 {
     if (!object) {
         return;
     }
+    kind = exact(object, kind);
     ipc__lua_handle *handle = lua_touserdata(L, index);
     handle->object = object;
     handle->kind = kind;
@@ -49,10 +63,25 @@ void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind k
     lua_setmetatable(L, index);
 }
 
+/* What a kind is one of. */
+static ipc__lua_kind broad(ipc__lua_kind kind)
+{
+    switch (kind) {
+    case IPC__LUA_JOINABLE:
+        return IPC__LUA_QUEUE;
+    case IPC__LUA_NAMESPACE:
+        return IPC__LUA_DICT;
+    case IPC__LUA_NUMBER:
+        return IPC__LUA_NUMBERS;
+    default:
+        return kind;
+    }
+}
+
 void *ipc__lua_check_handle(lua_State *L, int index, ipc__lua_kind kind)
 {
     const ipc__lua_handle *handle = ipc__lua_to_handle(L, index);
-    if (!handle || !(handle->kind == kind || (handle->kind == IPC__LUA_JOINABLE && kind == IPC__LUA_QUEUE))) {
+    if (!handle || (handle->kind != kind && broad(handle->kind) != kind)) {
         luaL_typeerror(L, index, class_name(kind));
     }
     if (!handle->object) {
@@ -137,6 +166,17 @@ static void free_object(ipc__lua_kind kind, void *object)
         return;
     case IPC__LUA_BARRIER:
         ipc_barrier_free(object);
+        return;
+    case IPC__LUA_DICT:
+    case IPC__LUA_NAMESPACE:
+        ipc_dict_free(object);
+        return;
+    case IPC__LUA_LIST:
+        ipc_list_free(object);
+        return;
+    case IPC__LUA_NUMBERS:
+    case IPC__LUA_NUMBER:
+        ipc_array_free(object);
         return;
     default:
         return;

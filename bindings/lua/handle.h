@@ -16,10 +16,12 @@ void ipc__lua_open_handles(lua_State *L);
 /** Push a handle without an object: made before the object is, so that nothing can fail once that is there. */
 void ipc__lua_new_handle(lua_State *L);
 
-/** Give the handle at an index its object, which it owns from now on, and its class. An object of NULL changes nothing. */
+/** Give the handle at an index its object, which it owns from now on, and its class (of a dict or an array the exact
+ * one). An object of NULL changes nothing. */
 void ipc__lua_fill_handle(lua_State *L, int index, void *object, ipc__lua_kind kind);
 
-/** The object of the handle at an index, or an error about the argument. Joinable queues are queues. */
+/** The object of the handle at an index, or an error about the argument. Joinable queues are queues, namespaces
+ * dicts, and values arrays. */
 void *ipc__lua_check_handle(lua_State *L, int index, ipc__lua_kind kind);
 
 /** The text at an index, NULL for nil, or an error about the argument. */

@@ -21,6 +21,7 @@
     ipc__lua_call call;                                                                                                \
     ipc__lua_enter(&call, L);
 #define IPC_LEAVE ipc__lua_leave(&call);
+#define ipc_array_opened new_ipc_array
 
 static ipc_err ipc_queue_put_value(ipc_queue *queue, const void *bytes, size_t length, int64_t timeout_ms, bool confirm)
 {
@@ -51,6 +52,13 @@ static ipc_semaphore *ipc_semaphore_unasked(ipc_conn *conn, const char *name, in
 %ignore ipc_queue::done;
 %ignore ipc_queue::release;
 
+/* References are made and followed where values are packed (encode.c, decode.c), methods are called by container.c. */
+%ignore *::refer;
+%ignore *::invoke;
+%ignore ipc_dict::names;
+%ignore ipc_array::scalar;
+%ignore ipc_array::ipc_array;
+
 /* One put for both, and descriptors under their own name. */
 %ignore ipc_queue::put_packed;
 %ignore ipc_queue::put_confirm_packed;
@@ -73,9 +81,14 @@ IPC_SELF(ipc_semaphore, IPC__LUA_SEMAPHORE)
 IPC_SELF(ipc_event, IPC__LUA_EVENT)
 IPC_SELF(ipc_condition, IPC__LUA_CONDITION)
 IPC_SELF(ipc_barrier, IPC__LUA_BARRIER)
+IPC_SELF(ipc_dict, IPC__LUA_DICT)
+IPC_SELF(ipc_list, IPC__LUA_LIST)
+IPC_SELF(ipc_array, IPC__LUA_NUMBERS)
 
 %typemap(in) ipc_conn *conn
     "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_CONN);"
+%typemap(in) ipc_lock *lock
+    "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_LOCK);"
 
 %typemap(in) (const void *bytes, size_t length) {
     ipc__lua *own = ipc__lua_get(L);
@@ -91,13 +104,14 @@ IPC_SELF(ipc_barrier, IPC__LUA_BARRIER)
 
 %typemap(default) int64_t timeout_ms "$1 = IPC_FOREVER;"
 %typemap(in) int64_t timeout_ms "$1 = ipc__lua_timeout(L, $input);"
-%typemap(in) uint64_t maxsize, uint64_t max_memory "$1 = ipc__lua_check_count(L, $input);"
+%typemap(in) uint64_t maxsize, uint64_t max_memory, uint64_t numbers "$1 = ipc__lua_check_count(L, $input);"
 %typemap(in) uint32_t "$1 = ipc__lua_check_limit(L, $input);"
+%typemap(out) uint64_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 %typemap(out) uint32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 %typemap(default) bool confirm, bool acts "$1 = false;"
-%typemap(in) bool confirm, bool immediate, bool acts, bool good "$1 = ipc__lua_check_flag(L, $input);"
+%typemap(in) bool confirm, bool immediate, bool acts, bool good, bool names, bool scalar "$1 = ipc__lua_check_flag(L, $input);"
 %typemap(in) (const void *data, size_t size) "$1 = (void *)ipc__lua_check_bytes(L, $input, &$2);"
-%typemap(in) const char *name, const char *program, const char *dead_letter "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
+%typemap(in) const char *name, const char *program, const char *dead_letter, const char *typecode "$1 = ($1_ltype)ipc__lua_check_text(L, $input);"
 
 /* ---- results ---- */
 
@@ -158,6 +172,13 @@ IPC_SELF(ipc_barrier, IPC__LUA_BARRIER)
     static ipc_semaphore *unasked(ipc_conn *conn, const char *name, int mode, ipc_err *failed);
 }
 
+/* What an array begins with is kept as a string, as tickets are: the handle is made after it. */
+%newobject ipc_array::opened;
+%extend ipc_array {
+    static ipc_array *opened(ipc_conn *conn, const char *name, int mode, const char *typecode, bool scalar, uint64_t numbers,
+                             const void *ticket, size_t size, ipc_err *failed);
+}
+
 /* As plain functions: SWIG's way to call a class drops all results but the first. */
 %native(connect) int _wrap_new_Conn(lua_State *L);
 %native(open_queue) int _wrap_new_Queue(lua_State *L);
@@ -168,6 +189,8 @@ IPC_SELF(ipc_barrier, IPC__LUA_BARRIER)
 %native(open_event) int _wrap_new_Event(lua_State *L);
 %native(open_condition) int _wrap_new_Condition(lua_State *L);
 %native(open_barrier) int _wrap_new_Barrier(lua_State *L);
+%native(open_dict) int _wrap_new_Dict(lua_State *L);
+%native(open_list) int _wrap_new_List(lua_State *L);
 
 %init %{
     ipc__lua_open_module(L);

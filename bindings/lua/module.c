@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "bytes.h"
+#include "container.h"
 #include "convert.h"
 #include "handle.h"
 #include "item.h"
@@ -58,4 +59,5 @@ void ipc__lua_open_module(lua_State *L)
     ipc__lua_open_values(L);
     ipc__lua_open_item(L);
     ipc__lua_open_handles(L);
+    ipc__lua_open_containers(L);
 }

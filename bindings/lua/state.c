@@ -16,6 +16,7 @@ static const char handle_tag;
 /* Their addresses are the keys in the registry. */
 static const char state_key;
 static const char metatable_keys[IPC__LUA_KINDS];
+static const char interruption_key;
 
 static int state_gc(lua_State *L)
 {
@@ -67,6 +68,23 @@ void ipc__lua_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    lua_pushboolean(L, 0); /* room for what comes when nothing may fail */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
+}
+
+void ipc__lua_keep_interruption(lua_State *L)
+{
+    ipc__lua_get(L)->interrupted = true;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
+}
+
+int ipc__lua_raise_interruption(lua_State *L)
+{
+    ipc__lua_get(L)->interrupted = false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &interruption_key);
+    lua_pushboolean(L, 0);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
+    return lua_error(L);
 }
 
 void ipc__lua_make_metatable(lua_State *L, ipc__lua_kind kind, const char *name)

@@ -29,6 +29,11 @@ typedef enum ipc__lua_kind {
     IPC__LUA_EVENT,
     IPC__LUA_CONDITION,
     IPC__LUA_BARRIER,
+    IPC__LUA_DICT,
+    IPC__LUA_NAMESPACE,
+    IPC__LUA_LIST,
+    IPC__LUA_NUMBERS, /* an Array; IPC__LUA_ARRAY marks tables */
+    IPC__LUA_NUMBER,  /* a Value */
     IPC__LUA_KINDS,
     IPC__LUA_NONE = IPC__LUA_KINDS /* no metatable, or a stranger's */
 } ipc__lua_kind;
@@ -37,7 +42,7 @@ typedef struct ipc__lua {
     const void *metatables[IPC__LUA_KINDS]; /* lua_topointer(); the registry keeps them alive */
     msgpack_sbuffer out;                    /* see ipc__lua_enter() for who has it when */
     bool closing;                           /* the Lua state is being closed: keep no memory */
-    bool interrupted;                       /* a hook raised during a wait: its error is on top of the stack */
+    bool interrupted;                       /* a hook raised during a wait: its error is in the registry */
 } ipc__lua;
 
 /** The inside of a handle's userdata. It knows its Lua state's ipc__lua, which saves methods the way to the registry. */
@@ -68,6 +73,12 @@ void ipc__lua_push_metatable(lua_State *L, ipc__lua_kind kind);
 
 /** What the value's metatable marks. A table may have been given any metatable: look at lua_type(), too. */
 ipc__lua_kind ipc__lua_kind_of(lua_State *L, const ipc__lua *own, int index);
+
+/** Take the error on top of the stack, which interrupts the call that waits. Allocates nothing. */
+void ipc__lua_keep_interruption(lua_State *L);
+
+/** Raise it. */
+int ipc__lua_raise_interruption(lua_State *L);
 
 /** Give a buffer back: kept for the next value, unless it is large or there is one already. */
 void ipc__lua_keep_buffer(ipc__lua *own, msgpack_sbuffer *buffer);

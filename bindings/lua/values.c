@@ -17,6 +17,14 @@ bool ipc__lua_is_null(lua_State *L, int index)
     return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
 }
 
+/* Its address is ipc.absent. */
+static char absent_tag;
+
+bool ipc__lua_is_absent(lua_State *L, int index)
+{
+    return lua_islightuserdata(L, index) && lua_touserdata(L, index) == &absent_tag;
+}
+
 void ipc__lua_to_bin(lua_State *L)
 {
     lua_newuserdatauv(L, 0, 1);
@@ -162,4 +170,6 @@ void ipc__lua_open_values(lua_State *L)
     lua_setfield(L, -2, "new_bin");
     ipc__lua_push_null(L);
     lua_setfield(L, -2, "null");
+    lua_pushlightuserdata(L, &absent_tag);
+    lua_setfield(L, -2, "absent");
 }

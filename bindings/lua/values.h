@@ -39,4 +39,7 @@ void ipc__lua_push_null(lua_State *L);
 
 bool ipc__lua_is_null(lua_State *L, int index);
 
+/** Whether it is ipc.absent: what stands for no value at all. */
+bool ipc__lua_is_absent(lua_State *L, int index);
+
 #endif

@@ -39,6 +39,13 @@ ipc__py_buffer *ipc__py_pack(PyObject *value);
 /* Pack a value behind what is there. False: an exception, and nothing was added. */
 bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value);
 
+/* The same for a container: handles become references, and *around* more levels are allowed, those of the method. */
+bool ipc__py_pack_stored(ipc__py_buffer *out, PyObject *value, unsigned around);
+
+/* Parts of a method's arguments. False: MemoryError. */
+bool ipc__py_pack_head(ipc__py_buffer *out, size_t count);
+bool ipc__py_pack_int(ipc__py_buffer *out, int64_t number);
+
 /* Packed bytes as a bytes object, and back from anything that shows its memory. NULL: an exception. */
 PyObject *ipc__py_pack_bytes(PyObject *value);
 PyObject *ipc__py_unpack_bytes(PyObject *packed);
@@ -46,7 +53,10 @@ PyObject *ipc__py_unpack_bytes(PyObject *packed);
 /* The value in a message, a new reference. NULL: an exception. */
 PyObject *ipc__py_unpack(const ipc_msg *msg);
 
-/* The same; the message is freed in any case. */
+/* The same; a reference becomes a handle, on the connection of the container that the value was read from. */
+PyObject *ipc__py_unpack_for(const ipc_msg *msg, PyObject *holder);
+
+/* The value in a message; the message is freed in any case. */
 PyObject *ipc__py_unpack_free(ipc_msg *msg);
 
 bool ipc__py_ext_init(void);
@@ -67,6 +77,17 @@ bool ipc__py_moment(PyObject *value, struct timespec *moment);
 
 /* What an extension stands for; libipc.Ext for what is unknown, malformed or out of Python's range. */
 PyObject *ipc__py_ext_decode(int8_t type, const char *body, size_t length);
+
+/* ---- handles as values (container.c) ---- */
+
+/* Set what makes a reference of a handle, and a handle of a reference: callables. None, or NULL with an exception. */
+PyObject *ipc__py_set_handles(PyObject *refer, PyObject *open);
+
+/* The body of a handle's reference, a new bytes object. */
+PyObject *ipc__py_handle_body(PyObject *handle);
+
+/* The handle of a reference that was read from a container; libipc.Ext for one that leads nowhere. */
+PyObject *ipc__py_handle_open(PyObject *holder, const char *body, size_t length);
 
 /* ---- errors (errors.c) ---- */
 
@@ -128,6 +149,10 @@ extern PyMethodDef ipc__py_pipe_makers[];
 
 /* Add these to SWIG's classes. */
 bool ipc__py_add_calls(PyTypeObject *queue, PyTypeObject *pipe);
+bool ipc__py_add_methods(PyTypeObject *type, PyMethodDef *method);
+
+/* The same (container.c). */
+bool ipc__py_add_containers(PyTypeObject *dict, PyTypeObject *list, PyTypeObject *array);
 
 bool ipc__py_is_queue(PyObject *object);
 bool ipc__py_is_pipe(PyObject *object);
@@ -152,6 +177,9 @@ ipc_err ipc_condition_wait_again(ipc_condition *condition, int64_t timeout_ms, u
 /* The C object behind one of SWIG's; NULL with ValueError when it was never opened. */
 void *ipc__py_pointer(PyObject *self);
 
+/* Whether it is a handle on anything, pipes included. */
+bool ipc__py_is_handle(PyObject *object);
+
 /* The connection behind an object or None (then NULL). False: TypeError. */
 bool ipc__py_conn(PyObject *object, ipc_conn **conn);
 
@@ -166,5 +194,8 @@ PyObject *ipc__py_attach_semaphore(PyObject *cls, ipc_conn *conn, const void *by
 PyObject *ipc__py_attach_event(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 PyObject *ipc__py_attach_condition(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 PyObject *ipc__py_attach_barrier(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_dict(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_list(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
+PyObject *ipc__py_attach_array(PyObject *cls, ipc_conn *conn, const void *bytes, size_t length);
 
 #endif

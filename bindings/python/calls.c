@@ -277,7 +277,7 @@ bool ipc__py_is_pipe(PyObject *object)
     return PyObject_TypeCheck(object, pipe_type);
 }
 
-static bool add_methods(PyTypeObject *type, PyMethodDef *method)
+bool ipc__py_add_methods(PyTypeObject *type, PyMethodDef *method)
 {
     for (; method->ml_name; method++) {
         bool of_class = method->ml_flags & METH_CLASS;
@@ -296,8 +296,8 @@ bool ipc__py_add_calls(PyTypeObject *queue, PyTypeObject *pipe)
 {
     queue_type = queue;
     pipe_type = pipe;
-    return add_methods(queue, queue_methods) && add_methods(queue, ipc__py_batch_methods) &&
-           add_methods(queue, ipc__py_loan_methods) && add_methods(queue, ipc__py_queue_makers) &&
-           add_methods(pipe, pipe_methods) && add_methods(pipe, ipc__py_bytes_methods) &&
-           add_methods(pipe, ipc__py_pipe_makers);
+    return ipc__py_add_methods(queue, queue_methods) && ipc__py_add_methods(queue, ipc__py_batch_methods) &&
+           ipc__py_add_methods(queue, ipc__py_loan_methods) && ipc__py_add_methods(queue, ipc__py_queue_makers) &&
+           ipc__py_add_methods(pipe, pipe_methods) && ipc__py_add_methods(pipe, ipc__py_bytes_methods) &&
+           ipc__py_add_methods(pipe, ipc__py_pipe_makers);
 }

@@ -15,8 +15,9 @@ enum {
 /* Keys come again and again: a str that exists already saves making and hashing it. Guarded by the GIL. */
 static PyObject *cached_keys[CACHED_KEYS];
 
-static PyObject *decode(ipc_cursor *cursor);
-static PyObject *decode_rest(ipc_cursor *cursor, const ipc_value *head);
+/* The holder is the container that a value was read from, where handles in it become live again; or NULL. */
+static PyObject *decode(ipc_cursor *cursor, PyObject *holder);
+static PyObject *decode_rest(ipc_cursor *cursor, const ipc_value *head, PyObject *holder);
 
 static PyObject *decode_text(const char *text, size_t length)
 {
@@ -53,14 +54,14 @@ static PyObject *decode_key_text(const char *text, size_t length)
     return key;
 }
 
-static PyObject *decode_array(ipc_cursor *cursor, uint32_t count)
+static PyObject *decode_array(ipc_cursor *cursor, uint32_t count, PyObject *holder)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
     if (!list) {
         return NULL;
     }
     for (uint32_t i = 0; i < count; i++) {
-        PyObject *item = decode(cursor);
+        PyObject *item = decode(cursor, holder);
         if (!item) {
             Py_DECREF(list);
             return NULL;
@@ -70,7 +71,7 @@ static PyObject *decode_array(ipc_cursor *cursor, uint32_t count)
     return list;
 }
 
-static PyObject *decode_key(ipc_cursor *cursor)
+static PyObject *decode_key(ipc_cursor *cursor, PyObject *holder)
 {
     ipc_value value;
     ipc_err err = ipc_cursor_next(cursor, &value);
@@ -78,31 +79,31 @@ static PyObject *decode_key(ipc_cursor *cursor)
         return ipc__py_raise(err);
     }
     return value.kind == IPC_KIND_STR ? decode_key_text(value.as.bytes.data, value.as.bytes.length)
-                                      : decode_rest(cursor, &value);
+                                      : decode_rest(cursor, &value, holder);
 }
 
-static bool decode_pair(ipc_cursor *cursor, PyObject *dict)
+static bool decode_pair(ipc_cursor *cursor, PyObject *dict, PyObject *holder)
 {
-    PyObject *key = decode_key(cursor);
-    PyObject *value = key ? decode(cursor) : NULL;
+    PyObject *key = decode_key(cursor, holder);
+    PyObject *value = key ? decode(cursor, holder) : NULL;
     bool ok = value && PyDict_SetItem(dict, key, value) == 0;
     Py_XDECREF(value);
     Py_XDECREF(key);
     return ok;
 }
 
-static PyObject *decode_map(ipc_cursor *cursor, uint32_t count)
+static PyObject *decode_map(ipc_cursor *cursor, uint32_t count, PyObject *holder)
 {
     PyObject *dict = PyDict_New();
     for (uint32_t i = 0; dict && i < count; i++) {
-        if (!decode_pair(cursor, dict)) {
+        if (!decode_pair(cursor, dict, holder)) {
             Py_CLEAR(dict);
         }
     }
     return dict;
 }
 
-static PyObject *decode_rest(ipc_cursor *cursor, const ipc_value *head)
+static PyObject *decode_rest(ipc_cursor *cursor, const ipc_value *head, PyObject *holder)
 {
     switch (head->kind) {
     case IPC_KIND_NULL:
@@ -120,27 +121,35 @@ static PyObject *decode_rest(ipc_cursor *cursor, const ipc_value *head)
     case IPC_KIND_BIN:
         return PyBytes_FromStringAndSize(head->as.bytes.data, (Py_ssize_t)head->as.bytes.length);
     case IPC_KIND_ARRAY:
-        return decode_array(cursor, head->as.count);
+        return decode_array(cursor, head->as.count, holder);
     case IPC_KIND_MAP:
-        return decode_map(cursor, head->as.count);
+        return decode_map(cursor, head->as.count, holder);
     case IPC_KIND_EXT:
+        if (holder && head->as.bytes.ext == IPC_EXT_HANDLE) {
+            return ipc__py_handle_open(holder, head->as.bytes.data, head->as.bytes.length);
+        }
         return ipc__py_ext_decode(head->as.bytes.ext, head->as.bytes.data, head->as.bytes.length);
     }
     return ipc__py_raise(IPC_EBADMSG);
 }
 
-static PyObject *decode(ipc_cursor *cursor)
+static PyObject *decode(ipc_cursor *cursor, PyObject *holder)
 {
     ipc_value value;
     ipc_err err = ipc_cursor_next(cursor, &value);
-    return err ? ipc__py_raise(err) : decode_rest(cursor, &value);
+    return err ? ipc__py_raise(err) : decode_rest(cursor, &value, holder);
+}
+
+PyObject *ipc__py_unpack_for(const ipc_msg *msg, PyObject *holder)
+{
+    ipc_cursor cursor;
+    ipc_err err = ipc_cursor_open(&cursor, msg);
+    return err ? ipc__py_raise(err) : decode(&cursor, holder);
 }
 
 PyObject *ipc__py_unpack(const ipc_msg *msg)
 {
-    ipc_cursor cursor;
-    ipc_err err = ipc_cursor_open(&cursor, msg);
-    return err ? ipc__py_raise(err) : decode(&cursor);
+    return ipc__py_unpack_for(msg, NULL);
 }
 
 PyObject *ipc__py_unpack_free(ipc_msg *msg)

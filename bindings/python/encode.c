@@ -24,9 +24,11 @@ typedef struct encoder {
     ipc_value_limits limits; /* from the first sequence or map on */
     uint64_t nodes;
     unsigned depth;
-    bool refused; /* the exception is of this file: the path belongs into its text */
+    unsigned around; /* levels more than a value has: a method's, around its values */
+    bool stored;     /* in a container, which takes handles */
+    bool refused;    /* the exception is of this file: the path belongs into its text */
     int steps;
-    step path[MAX_DEPTH + 1]; /* innermost first */
+    step path[MAX_DEPTH + 1]; /* innermost first; what is further out than that is not shown */
 } encoder;
 
 static int encode(encoder *enc, PyObject *value);
@@ -110,6 +112,8 @@ static int refuse_type(encoder *enc, PyObject *value)
     const char *hint = "send None, bool, int, float, str, bytes, list, dict, an aware datetime or an exception";
     if (PyAnySet_Check(value)) {
         hint = "send a list of its elements";
+    } else if (ipc__py_is_handle(value)) {
+        hint = "send its share(), which attach() opens";
     } else if (PyIter_Check(value) || PyRange_Check(value)) {
         hint = "send list(...) of it";
     }
@@ -135,6 +139,14 @@ static int encode_ext(encoder *enc, int8_t type, PyObject *body)
     }
     Py_DECREF(body);
     return result;
+}
+
+static int encode_handle(encoder *enc, PyObject *value)
+{
+    if (ipc__py_is_pipe(value)) {
+        return refuse(enc, PyExc_TypeError, "a container does not take a pipe's end: it would be nobody's");
+    }
+    return encode_ext(enc, IPC_EXT_HANDLE, ipc__py_handle_body(value));
 }
 
 static int encode_bigint(encoder *enc, PyObject *value)
@@ -267,7 +279,7 @@ static int enter(encoder *enc, Py_ssize_t count, unsigned nodes_each)
     if (enc->depth == 0) {
         enc->limits = ipc_get_value_limits();
     }
-    if (enc->depth == enc->limits.max_depth) {
+    if (enc->depth == enc->limits.max_depth + enc->around) {
         return refuse(enc, ipc__py_class_of(IPC_EDEPTH), "nested deeper than %u levels, or contained in itself",
                       (unsigned)enc->limits.max_depth);
     }
@@ -412,6 +424,9 @@ static int encode_other(encoder *enc, PyObject *value)
     if (ipc__py_is_moment(value)) {
         return encode_moment(enc, value);
     }
+    if (enc->stored && ipc__py_is_handle(value)) {
+        return encode_handle(enc, value);
+    }
     if (PyExceptionInstance_Check(value)) {
         return encode_ext(enc, IPC_EXT_ERROR, ipc__py_error_body(value));
     }
@@ -455,12 +470,14 @@ static int encode(encoder *enc, PyObject *value)
     return encode_other(enc, value);
 }
 
-bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value)
+static inline bool pack(ipc__py_buffer *out, PyObject *value, unsigned around, bool stored)
 {
     encoder enc;
     enc.out = out;
     enc.nodes = 1;
     enc.depth = 0;
+    enc.around = around;
+    enc.stored = stored;
     enc.refused = false;
     enc.steps = 0;
     size_t before = out->length;
@@ -475,6 +492,30 @@ bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value)
     }
     out->length = before;
     return false;
+}
+
+bool ipc__py_pack_into(ipc__py_buffer *out, PyObject *value)
+{
+    return pack(out, value, 0, false);
+}
+
+bool ipc__py_pack_stored(ipc__py_buffer *out, PyObject *value, unsigned around)
+{
+    return pack(out, value, around, true);
+}
+
+bool ipc__py_pack_head(ipc__py_buffer *out, size_t count)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, write_bytes);
+    return msgpack_pack_array(&pk, count) == 0;
+}
+
+bool ipc__py_pack_int(ipc__py_buffer *out, int64_t number)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, write_bytes);
+    return msgpack_pack_int64(&pk, number) == 0;
 }
 
 ipc__py_buffer *ipc__py_pack(PyObject *value)

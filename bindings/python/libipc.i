@@ -56,6 +56,7 @@
     }
     $result = PyBool_FromLong($1 == IPC_OK);
 }
+%typemap(out) ipc_err ipc_array::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_condition::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_semaphore::acquire = ipc_err ipc_lock::acquire;
 %typemap(out) ipc_err ipc_event::wait {
@@ -113,7 +114,7 @@
     }
 }
 %typemap(freearg) const char *name ""
-%apply const char *name { const char *program, const char *dead_letter };
+%apply const char *name { const char *program, const char *dead_letter, const char *typecode };
 
 %define IPC_NUMBER(Type, Name, Largest)
 %typemap(in) Type Name (uint64_t number) {
@@ -133,6 +134,7 @@ IPC_NUMBER(uint64_t, max_memory, UINT64_MAX)
 IPC_NUMBER(uint32_t, max_message, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_name, UINT32_MAX)
 IPC_NUMBER(uint32_t, max_waiting, UINT32_MAX)
+IPC_NUMBER(uint64_t, numbers, UINT64_MAX)
 IPC_NUMBER(uint32_t, value, UINT32_MAX)
 IPC_NUMBER(uint32_t, count, UINT32_MAX)
 IPC_NUMBER(uint32_t, parties, UINT32_MAX)
@@ -163,6 +165,9 @@ IPC_ENDS(ipc_semaphore::close)
 IPC_ENDS(ipc_event::close)
 IPC_ENDS(ipc_condition::close)
 IPC_ENDS(ipc_barrier::close)
+IPC_ENDS(ipc_dict::close)
+IPC_ENDS(ipc_list::close)
+IPC_ENDS(ipc_array::close)
 IPC_ENDS(ipc_hub::stop)
 
 /* What was acquired in the moment in which a signal handler raised is given back: nobody would know of it. */
@@ -184,6 +189,7 @@ IPC_ENDS(ipc_hub::stop)
 %enddef
 
 IPC_UNDONE(ipc_lock::acquire, ipc_lock_release(arg1))
+IPC_UNDONE(ipc_array::acquire, ipc_array_release(arg1))
 IPC_UNDONE(ipc_condition::acquire, ipc_condition_release(arg1))
 IPC_UNDONE(ipc_semaphore::acquire, ipc_semaphore_release(arg1, 1))
 IPC_UNDONE(ipc_barrier::wait, (void)(*arg5 && ipc_barrier_pass(arg1, false)))
@@ -229,6 +235,9 @@ IPC_SELF(ipc_semaphore)
 IPC_SELF(ipc_event)
 IPC_SELF(ipc_condition)
 IPC_SELF(ipc_barrier)
+IPC_SELF(ipc_dict)
+IPC_SELF(ipc_list)
+IPC_SELF(ipc_array)
 IPC_SELF(ipc_hub)
 
 /* ---- module functions ---- */
@@ -237,6 +246,8 @@ IPC_SELF(ipc_hub)
 PyObject *ipc__py_error_list(void);
 %rename(set_exceptions) ipc__py_set_exceptions;
 PyObject *ipc__py_set_exceptions(PyObject *classes);
+%rename(set_handles) ipc__py_set_handles;
+PyObject *ipc__py_set_handles(PyObject *refer, PyObject *open);
 %rename(drain) ipc__py_drain;
 PyObject *ipc__py_drain(void);
 %rename(call_cancellable) ipc__py_call_cancellable;
@@ -257,6 +268,9 @@ IPC_ATTACH(semaphore)
 IPC_ATTACH(event)
 IPC_ATTACH(condition)
 IPC_ATTACH(barrier)
+IPC_ATTACH(dict)
+IPC_ATTACH(list)
+IPC_ATTACH(array)
 
 /* ---- the classes ---- */
 
@@ -273,17 +287,30 @@ IPC_ATTACH(barrier)
 %ignore ipc_pipe::from_ticket;
 %ignore ipc_pipe::both;
 
+/* container.c has these. */
+%ignore ipc_dict::invoke;
+%ignore ipc_list::invoke;
+%ignore ipc_array::invoke;
+
 /* Below. */
 %ignore ipc_lock::from_ticket;
 %ignore ipc_semaphore::from_ticket;
 %ignore ipc_event::from_ticket;
 %ignore ipc_condition::from_ticket;
 %ignore ipc_barrier::from_ticket;
+%ignore ipc_dict::from_ticket;
+%ignore ipc_list::from_ticket;
+%ignore ipc_array::from_ticket;
 %ignore ipc_condition::wait;
 %ignore ipc_lock::recursive;
 
 %rename(_wait) ipc_condition::wait_again;
+%rename(_refer) refer;
 %rename(_peek) ipc_lock::peek;
+%rename(_peek) ipc_array::peek;
+%rename(_names) ipc_dict::names;
+%rename(_length) ipc_array::length;
+%rename(_scalar) ipc_array::scalar;
 %rename(_value) ipc_semaphore::value;
 %rename(_pass) ipc_barrier::pass;
 %rename(_look) ipc_barrier::stat;
@@ -362,7 +389,9 @@ PyObject *ipc__py_own_pipe(PyObject *cls, ipc_pipe *pipe)
             return PyErr_Format(PyExc_TypeError, "a class derived from " #kind ", not %R", cls);                       \
         }                                                                                                              \
         ipc_err err;                                                                                                   \
+        IPC_ENTER                                                                                                      \
         ipc_##kind *handle = ipc_##kind##_from_ticket(conn, bytes, length, &err);                                      \
+        IPC_LEAVE                                                                                                      \
         PyObject *self = err ? ipc__py_raise(err) : ipc__py_own(cls, handle, SWIGTYPE_p_ipc_##kind);                   \
         if (!self) {                                                                                                   \
             ipc_##kind##_free(handle);                                                                                 \
@@ -375,6 +404,28 @@ IPC_ATTACH(semaphore)
 IPC_ATTACH(event)
 IPC_ATTACH(condition)
 IPC_ATTACH(barrier)
+IPC_ATTACH(dict)
+IPC_ATTACH(list)
+IPC_ATTACH(array)
+
+static PyHeapTypeObject SwigPyBuiltin__ipc_queue_type;
+static PyHeapTypeObject SwigPyBuiltin__ipc_pipe_type;
+
+bool ipc__py_is_handle(PyObject *object)
+{
+    static PyHeapTypeObject *const types[] = {
+        &SwigPyBuiltin__ipc_dict_type,      &SwigPyBuiltin__ipc_list_type,    &SwigPyBuiltin__ipc_array_type,
+        &SwigPyBuiltin__ipc_queue_type,     &SwigPyBuiltin__ipc_lock_type,    &SwigPyBuiltin__ipc_semaphore_type,
+        &SwigPyBuiltin__ipc_event_type,     &SwigPyBuiltin__ipc_barrier_type, &SwigPyBuiltin__ipc_pipe_type,
+        &SwigPyBuiltin__ipc_condition_type,
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (PyObject_TypeCheck(object, (PyTypeObject *)types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
 
 PyObject *ipc__py_own_msg(ipc_msg *msg)
 {
@@ -389,7 +440,10 @@ PyObject *ipc__py_own_msg(ipc_msg *msg)
 %init %{
     if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() || !ipc__py_loan_init() ||
         !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
-                           (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type)) {
+                           (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type) ||
+        !ipc__py_add_containers((PyTypeObject *)&SwigPyBuiltin__ipc_dict_type,
+                                (PyTypeObject *)&SwigPyBuiltin__ipc_list_type,
+                                (PyTypeObject *)&SwigPyBuiltin__ipc_array_type)) {
         return NULL;
     }
 %}

@@ -82,4 +82,5 @@ ipc_err ipc_limit_values(uint32_t max_depth, uint32_t max_elements);
 %include "types/queue.i"
 %include "types/pipe.i"
 %include "types/sync.i"
+%include "types/container.i"
 %include "types/hub.i"

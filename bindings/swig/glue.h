@@ -6,6 +6,7 @@
 #ifndef IPC__GLUE_H
 #define IPC__GLUE_H
 
+#include "glue_container.h"
 #include "glue_sync.h"
 
 #include <ipc/ipc.h>

@@ -14,11 +14,13 @@
 #define delete_ipc_condition ipc_condition_free
 #define delete_ipc_barrier ipc_barrier_free
 
-static inline ipc_lock *new_ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, ipc_err *failed)
+static inline ipc_lock *new_ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, bool refuse_deadlock,
+                                     ipc_err *failed)
 {
     ipc_lock_options options = IPC_LOCK_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
     options.recursive = recursive;
+    options.refuse_deadlock = refuse_deadlock;
     ipc_lock *lock = NULL;
     *failed = ipc_lock_open(&lock, conn, name, &options);
     return lock;
@@ -81,10 +83,13 @@ static inline ipc_event *ipc_event_from_ticket(ipc_conn *conn, const void *ticke
     return event;
 }
 
-static inline ipc_condition *new_ipc_condition(ipc_conn *conn, const char *name, int mode, ipc_err *failed)
+static inline ipc_condition *new_ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock,
+                                               ipc_lock *lock, ipc_err *failed)
 {
     ipc_condition_options options = IPC_CONDITION_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
+    options.refuse_deadlock = refuse_deadlock;
+    options.lock = lock;
     ipc_condition *condition = NULL;
     *failed = ipc_condition_open(&condition, conn, name, &options);
     return condition;

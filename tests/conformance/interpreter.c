@@ -19,7 +19,8 @@ int64_t timeout_of(const call *c)
 
 ipc_open_mode mode_of(const call *c)
 {
-    const char *mode = json_string_value(json_object_get(c->step, "mode"));
+    const json_t *said = json_object_get(c->step, "mode");
+    const char *mode = json_string_value(said ? said : option_of(c, "mode"));
     if (!mode || strcmp(mode, "either") == 0) {
         return IPC_OPEN_EITHER;
     }
@@ -29,6 +30,23 @@ ipc_open_mode mode_of(const call *c)
 uint64_t number_of(const call *c, const char *key)
 {
     return (uint64_t)json_integer_value(json_object_get(c->step, key));
+}
+
+const json_t *option_of(const call *c, const char *name)
+{
+    const json_t *here = json_object_get(c->step, "options");
+    return json_object_get(here || !c->on ? here : c->on->options, name);
+}
+
+int64_t number_arg(const call *c, size_t place, int64_t otherwise)
+{
+    const json_t *number = json_array_get(json_object_get(c->step, "args"), place);
+    return number ? json_integer_value(number) : otherwise;
+}
+
+ipc_msg *packed_arg(const call *c, size_t place)
+{
+    return notation_pack(json_array_get(member(c->step, "args"), place));
 }
 
 char *name_of(const call *c, const char *key)
@@ -93,11 +111,16 @@ ipc_err give_number(const call *c, ipc_err err, uint64_t number)
     return give_msg(c, err, msg);
 }
 
+void mark(const call *c, const char *name, bool truth)
+{
+    json_object_set_new(c->result, name, json_boolean(truth));
+}
+
 /* ---- the actor ---- */
 
 static const step_kind *find_step(const json_t *step)
 {
-    static const step_kind *const lists[] = {queue_steps, pipe_steps, conn_steps};
+    static const step_kind *const lists[] = {queue_steps, pipe_steps, object_steps, conn_steps};
     const char *name = text_member(step, "do");
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const step_kind *kind = lists[i]; kind->name; kind++) {
@@ -151,6 +174,7 @@ void actor_close(actor *self)
             ipc_queue_free(it->queue);
         }
         ipc_pipe_free(it->pipe);
+        free_object(it);
         ipc_msg_free(it->item);
         free(it->name);
         free(it);

@@ -4,7 +4,11 @@
 
 local ipc = require "libipc"
 local json = require "dkjson"
+local methods_container = require "methods_container"
+local methods_sync = require "methods_sync"
 local notation = require "notation"
+
+local class_of, own = methods_container.class_of, methods_container.own
 
 local PATIENCE_MS = 20000 -- for what must come
 
@@ -76,7 +80,8 @@ function steps.pipe_pair(actor, step)
 end
 
 function steps.share(actor, step)
-  return give(actor.things[step.on]:share())
+  local thing = actor.things[step.on]
+  return give(own(thing, "share")(thing))
 end
 
 function steps.attach(actor, step)
@@ -180,10 +185,55 @@ function steps.poll(actor, step)
   return give(actor.things[step.on]:poll(seconds(step)))
 end
 
+-- ---- objects with methods ----
+
+-- By class and method, where those of the table are others.
+local METHODS = {}
+for _, family in ipairs {methods_sync, methods_container} do
+  for class, methods in pairs(family.methods) do
+    METHODS[class] = methods
+  end
+end
+
+function steps.open(actor, step)
+  local chosen, extra = methods_sync.options(step.options)
+  chosen = methods_container.options(chosen)
+  local thing, code = actor.conn[step.class](actor.conn, name_of(step), chosen)
+  if thing then
+    actor.extras[thing] = extra
+  end
+  return keep(actor, step.as, thing, code)
+end
+
+-- A step that says what it is to be called gives a handle; a reference that leads nowhere is none.
+local function kept(actor, step, result)
+  if result.value == nil then
+    return result
+  elseif not step.as then
+    return give(result.value)
+  elseif getmetatable(result.value) == ipc.ext then
+    return {fails = "noent"}
+  end
+  return keep(actor, step.as, result.value)
+end
+
+function steps.call(actor, step)
+  local thing, args = actor.things[step.on], {n = 0}
+  for i, arg in ipairs(step.args or {}) do
+    args[i], args.n = notation.read(arg, actor.things), i
+  end
+  local method = (METHODS[class_of(thing)] or {})[step.method]
+  if method then
+    return kept(actor, step, method(thing, seconds(step), actor.extras[thing], table.unpack(args, 1, args.n)))
+  end
+  return give(thing[step.method](thing, table.unpack(args, 1, args.n)))
+end
+
 -- ---- all handles, connections ----
 
 function steps.name(actor, step)
-  local name = actor.things[step.on]:name()
+  local thing = actor.things[step.on]
+  local name = own(thing, "name")(thing)
   return {gives = name == nil and json.null or name}
 end
 
@@ -199,7 +249,8 @@ function steps.flush(actor, step)
 end
 
 function steps.close(actor, step)
-  actor.things[step.on]:close()
+  local thing = actor.things[step.on]
+  own(thing, "close")(thing)
   return {}
 end
 
@@ -267,19 +318,30 @@ Actor.__index = Actor
 local MISTAKES = {
   "not joinable", "no option redeliver", "no option max_deliveries", "the option redeliver is one of",
   "a dead_letter needs max_deliveries", "a queue's options are", "cannot be its own dead_letter",
+  "a barrier needs its parties", "a barrier's option is parties", "a semaphore is given back",
+  "a semaphore's options are", "cannot replace", "what makes an array says", "what makes a value says",
+  "the option typecode is one of",
 }
+
+-- Those that have codes of their own elsewhere.
+local CODES = {
+  ["task_done was called more often"] = "IPC_EUNFINISHED",
+  ["it was released already"] = "IPC_ENOTHELD",
+  ["it was released too often"] = "IPC_ENOTHELD",
+  ["is another thread's"] = "IPC_ENOTOWNER",
+  ["needs the condition's lock"] = "IPC_ENOTOWNER",
+  ["the handle or its connection is closed"] = "IPC_ECLOSED", -- of an attribute
+  [methods_sync.ACTION_FAILS] = "action",
+}
+for _, words in ipairs(MISTAKES) do
+  CODES[words] = "IPC_EINVAL"
+end
 
 -- A program's mistake is raised, with the C library's words and without a code.
 local function raised(message)
-  if type(message) ~= "string" then
-    error(message, 0)
-  end
-  if message:find("task_done was called more often", 1, true) then
-    return {fails = "IPC_EUNFINISHED"}
-  end
-  for _, words in ipairs(MISTAKES) do
-    if message:find(words, 1, true) then
-      return {fails = "IPC_EINVAL"}
+  for words, code in pairs(CODES) do
+    if type(message) == "string" and message:find(words, 1, true) then
+      return {fails = code}
     end
   end
   error(message, 0)
@@ -310,8 +372,9 @@ end
 
 function Actor:close()
   for _, thing in pairs(self.things) do
-    if thing.close then
-      thing:close()
+    local close = own(thing, "close") -- items have none
+    if close then
+      close(thing)
     end
   end
   self.conn:close()
@@ -320,7 +383,7 @@ end
 local interpreter = {}
 
 function interpreter.actor(address)
-  return setmetatable({conn = assert(ipc.connect(address)), things = {}}, Actor)
+  return setmetatable({conn = assert(ipc.connect(address)), things = {}, extras = {}}, Actor)
 end
 
 return interpreter

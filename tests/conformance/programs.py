@@ -97,10 +97,13 @@ class Program:
 
 
 class Troupe:
-    """The actors of a pair of languages, "a" and "b", kept from case to case, as starting an interpreter takes time."""
+    """The actors of a pair of languages, kept from case to case, as starting an interpreter takes time.
+
+    "a" is of the first, "b" of the second, and "c", where two are not enough, of the first again.
+    """
 
     def __init__(self, pair):
-        self._languages = dict(zip("ab", pair))
+        self._languages = dict(zip("abc", (*pair, pair[0])))
         self._programs = {}
         self._ready = set()
         self._address = None

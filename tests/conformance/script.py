@@ -17,10 +17,14 @@ LANE = "zmq" if os.environ.get("LIBIPC_LANE") == "zmq" else "shm"
 TCP_ALLOWED = os.environ.get("LIBIPC_LANE") != "shm"
 
 
+# What a result may say beside what it gives.
+MARKS = ("put", "attempt", "late", "abandoned", "acted")
+
+
 def matches(step, result):
     if step.get("fails") != result.get("fails"):
         return False
-    if any(mark in step and step[mark] != result[mark] for mark in ("put", "attempt", "late")):
+    if any(mark in step and step[mark] != result[mark] for mark in MARKS):
         return False
     return "gives" not in step or same(step["gives"], result["gives"])
 

@@ -11,23 +11,28 @@
 
 static ipc_err do_share(const call *c)
 {
+    const thing *on = c->on;
     ipc_msg *ticket;
-    ipc_err err = c->on->queue ? ipc_queue_share(c->on->queue, &ticket) : ipc_pipe_share(c->on->pipe, &ticket);
+    ipc_err err = on->class   ? on->class->verbs->share(on->object, &ticket)
+                  : on->queue ? ipc_queue_share(on->queue, &ticket)
+                              : ipc_pipe_share(on->pipe, &ticket);
     return give_msg(c, err, ticket);
 }
 
 static ipc_err do_attach(const call *c)
 {
     ipc_msg *ticket = notation_pack(member(c->step, "ticket"));
-    ipc_queue *queue = NULL;
-    ipc_pipe *pipe = NULL;
-    ipc_err err = ipc_queue_attach(&queue, c->self->conn, ticket);
+    thing what = {0};
+    ipc_err err = ipc_queue_attach(&what.queue, c->self->conn, ticket);
     if (err == IPC_ETYPE) {
-        err = ipc_pipe_attach(&pipe, c->self->conn, ticket);
+        err = ipc_pipe_attach(&what.pipe, c->self->conn, ticket);
+    }
+    if (err == IPC_ETYPE) {
+        err = attach_object(c, ticket, &what);
     }
     ipc_msg_free(ticket);
     if (!err) {
-        keep(c, member(c->step, "as"), (thing){.queue = queue, .pipe = pipe});
+        keep(c, member(c->step, "as"), what);
     }
     return err;
 }
@@ -36,7 +41,10 @@ static ipc_err do_attach(const call *c)
 
 static ipc_err do_name(const call *c)
 {
-    const char *name = c->on->queue ? ipc_queue_name(c->on->queue) : ipc_pipe_name(c->on->pipe);
+    const thing *on = c->on;
+    const char *name = on->class   ? on->class->verbs->name(on->object)
+                       : on->queue ? ipc_queue_name(on->queue)
+                                   : ipc_pipe_name(on->pipe);
     json_object_set_new(c->result, "gives", name ? json_string(name) : json_null());
     return IPC_OK;
 }
@@ -50,6 +58,9 @@ static ipc_err do_close(const call *c)
 {
     ipc_queue_close(c->on->queue);
     ipc_pipe_close(c->on->pipe);
+    if (c->on->class) {
+        c->on->class->verbs->close(c->on->object);
+    }
     return IPC_OK;
 }
 

@@ -122,7 +122,7 @@ static json_t *perform(stage *self, const json_t *step)
 
 static bool matches(const json_t *step, const json_t *result)
 {
-    static const char *const marks[] = {"fails", "put", "attempt", "late"};
+    static const char *const marks[] = {"fails", "put", "attempt", "late", "abandoned", "acted"};
     if (json_object_get(result, "fails") && !json_object_get(step, "fails")) {
         return false;
     }

@@ -3,7 +3,8 @@
 Touches a hub named "demo" in a run directory of its own, and files in a directory that it is given. One thread.
 
 In a page, a fenced block is
-  LANGUAGE frame  what stands around the examples in this language from here on; they go where its line "..." stands
+  LANGUAGE frame  what stands around the examples in this language from here on; they go where its line "..." stands.
+                  A page that has none has those of queues.md
   LANGUAGE        an example: c, python or lua. One that brings libipc in by itself is a whole program, and has no frame
   text            what each of the examples before it prints, up to the text or heading before those
   console         commands of the shell behind "$ ", and what they print
@@ -21,6 +22,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PATIENCE = 60.0
 COMPILE = "cc -Wall -Wextra -Werror"
+FRAMED = "queues.md"
 
 SUFFIXES = {"c": "c", "python": "py", "lua": "lua"}
 LANGUAGES = tuple(SUFFIXES)
@@ -46,9 +48,14 @@ def pieces(page):
         yield found["heading"], found["info"], found["code"]
 
 
+def frames_of(page):
+    """The frames of a page, by their languages."""
+    return {info.removesuffix(" frame"): code for _, info, code in pieces(page) if info and info.endswith(" frame")}
+
+
 def examples(page):
     """The examples of a page, each with what it is to print."""
-    found, waiting, frames, section = [], [], {}, ""
+    found, waiting, frames, section = [], [], frames_of(FRAMED), ""
 
     def printed(output):
         found.extend(example._replace(output=output) for example in waiting)
@@ -72,7 +79,7 @@ def examples(page):
 
 
 def title(example):
-    return re.sub(r"\W+", "-", f"{example.section}-{example.language}").lower()
+    return re.sub(r"\W+", "-", f"{example.page.removesuffix('.md')}-{example.section}-{example.language}").lower()
 
 
 def run(*command, **kwargs):

@@ -303,7 +303,8 @@ static void test_hostile_rings__state_words_are_seen(void **state)
 static void tail_beyond_the_head(raw_lane *self)
 {
     atomic_store(&raw_header(self)->down_tail, UINT64_C(1) << 40);
-    for (int i = 0; i < 5000 && !raw_dropped(self->control, 1); i += 50) {
+    for (int i = 0; i < IPC__SHM_DOWN_SIZE && !raw_dropped(self->control, 1);
+         i += 50) { /* an answer is a byte at least */
         raw_bytes ops = {.length = 0};
         for (int j = 0; j < 50; j++) {
             raw_pack(&ops, "[i,i,U]", 8, 0, ++self->seq);

@@ -1,9 +1,9 @@
 /*
- * Owners, waiters and parties that are killed: what they had passes on within a moment, and whoever gets it is told.
+ * Owners, waiters and parties that end, in every way in which a program can: what they had passes on within a moment, and
+ * whoever gets it is told. Those that are only stopped keep it.
  * Touches workers, which it kills, and a hub of its own for every test.
  */
-#include "support/call.h"
-#include "support/lane.h"
+#include "victims.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -15,349 +15,385 @@
 
 #include <cmocka.h>
 
-enum { SHORT_MS = 30 };
-
 /* Until a death is known: at once where there is a lifeline, after some silence over TCP. */
 static int64_t known_within(const place *where)
 {
     return where->which == LANE_TCP ? SILENCE_MS + 2 * PROMPT_MS : PROMPT_MS;
 }
 
-static ipc_lock *lock_of(ipc_conn *conn, bool recursive)
-{
-    ipc_lock_options options = IPC_LOCK_OPTIONS_INIT;
-    options.recursive = recursive;
-    ipc_lock *lock;
-    CHECK_OK(ipc_lock_open(&lock, conn, recursive ? "rguard" : "guard", &options));
-    return lock;
-}
+/* ---- one end, and who waits for it; those of a test go on together, as over TCP each takes its time ---- */
 
-static ipc_condition *condition_of(ipc_conn *conn)
-{
-    ipc_condition *condition;
-    CHECK_OK(ipc_condition_open(&condition, conn, "changed", NULL));
-    return condition;
-}
+typedef struct fate {
+    sync_kind kind;
+    const char *name;
+    victim who;
+    sync_object mine;
+    call waits;
+    ipc_grant grant;
+    bool notified;
+    int64_t struck;
+    int64_t over; /* when the wait was */
+} fate;
 
-static ipc_semaphore *semaphore_of(ipc_conn *conn)
-{
-    ipc_semaphore_options options = IPC_SEMAPHORE_OPTIONS_INIT;
-    options.value = 2;
-    options.bounded = true;
-    ipc_semaphore *semaphore;
-    CHECK_OK(ipc_semaphore_open(&semaphore, conn, "permits", &options));
-    return semaphore;
-}
+enum { MOST = 16 };
 
-static ipc_barrier *barrier_of(ipc_conn *conn)
-{
-    ipc_barrier_options options = IPC_BARRIER_OPTIONS_INIT;
-    options.parties = 2;
-    ipc_barrier *barrier;
-    CHECK_OK(ipc_barrier_open(&barrier, conn, "start", &options));
-    return barrier;
-}
-
-/* A number of what there is to know of an object. */
-static int64_t state_of(ipc_conn *conn, const char *name, const char *key)
-{
-    ipc_msg *info;
-    int64_t number = -1;
-    CHECK_OK(ipc_info(conn, name, &info));
-    CHECK_OK(ipc_unpack(info, "{s:{s:I}}", "state", key, &number));
-    ipc_msg_free(info);
-    return number;
-}
-
-/* ---- workers; each does its part, says so, and is killed ---- */
-
-static void await_end(void)
-{
-    say("there");
-    while (listen_for_line()) {
-    }
-}
-
-static ipc_conn *worker_conn(char **args)
-{
+typedef struct fates {
+    const place *where;
     ipc_conn *conn;
-    CHECK_OK(ipc_connect(&conn, args[0], NULL));
-    return conn;
+    fate all[MOST];
+    unsigned count;
+} fates;
+
+static fates *begin_fates(const place *where)
+{
+    fates *self = calloc(1, sizeof *self);
+    CHECK(self != NULL);
+    self->where = where;
+    self->conn = connect_to(where);
+    return self;
 }
 
-/* ADDRESS: owns both locks, the condition's, and both permits. */
-static int owner_role(char **args)
+/* What it is about; no victim yet. */
+static fate *add_object(fates *self, sync_kind kind, uint32_t parties)
 {
-    ipc_conn *conn = worker_conn(args);
-    CHECK_OK(ipc_lock_acquire(lock_of(conn, false), IPC_FOREVER, NULL));
-    ipc_lock *recursive = lock_of(conn, true);
-    CHECK_OK(ipc_lock_acquire(recursive, IPC_FOREVER, NULL));
-    CHECK_OK(ipc_lock_acquire(recursive, IPC_FOREVER, NULL));
-    CHECK_OK(ipc_condition_acquire(condition_of(conn), IPC_FOREVER, NULL));
-    ipc_semaphore *permits = semaphore_of(conn);
-    CHECK_OK(ipc_semaphore_acquire(permits, IPC_FOREVER));
-    CHECK_OK(ipc_semaphore_acquire(permits, IPC_FOREVER));
-    await_end();
-    return 0;
+    CHECK(self->count < MOST);
+    fate *one = &self->all[self->count++];
+    one->kind = kind;
+    one->name = fresh_name("thing");
+    one->mine = sync_open(self->conn, kind, one->name, parties);
+    return one;
 }
 
-/* ADDRESS: waits for the lock. */
-static int waiter_role(char **args)
+static fate *add_fate(fates *self, const char *role, sync_kind kind, uint32_t parties, way_out way)
 {
-    ipc_lock *lock = lock_of(worker_conn(args), false);
-    say("there");
-    CHECK_OK(ipc_lock_acquire(lock, IPC_FOREVER, NULL));
-    say("has it");
-    await_end();
-    return 0;
-}
-
-/* ADDRESS: waits to be notified. */
-static int notified_role(char **args)
-{
-    ipc_condition *condition = condition_of(worker_conn(args));
-    CHECK_OK(ipc_condition_acquire(condition, IPC_FOREVER, NULL));
-    say("there");
-    CHECK_OK(ipc_condition_wait(condition, IPC_FOREVER, NULL, NULL));
-    await_end();
-    return 0;
-}
-
-/* ADDRESS: waits at the barrier; ACTS: as one that would act. */
-static int party_role(char **args)
-{
-    ipc_barrier *barrier = barrier_of(worker_conn(args));
-    bool act;
-    say("there");
-    CHECK_OK(ipc_barrier_wait(barrier, IPC_FOREVER, atoi(args[1]), NULL, &act));
-    if (act) {
-        say("acts");
+    fate *one = add_object(self, kind, parties);
+    if (strcmp(role, "waiter") == 0 && kind <= SYNC_SEMAPHORE) {
+        CHECK_OK(sync_acquire(&one->mine, 0, &one->grant)); /* so that it has something to wait for */
     }
-    await_end();
-    return 0;
+    one->who = victim_start(self->where, role, kind, one->name, parties, way);
+    return one;
+}
+
+/* One of each kind, from the first to the last, and of each way. */
+static fates *begin_all(const place *where, const char *role, sync_kind first, sync_kind last, uint32_t parties)
+{
+    fates *self = begin_fates(where);
+    for (sync_kind kind = first; kind <= last; kind++) {
+        for (way_out way = KILLED; way < WAYS; way = next_way(way)) {
+            add_fate(self, role, kind, parties, way);
+        }
+    }
+    return self;
+}
+
+static void end_fates(fates *self)
+{
+    for (unsigned i = 0; i < self->count; i++) {
+        victim_bury(&self->all[i].who);
+        sync_free(&self->all[i].mine);
+    }
+    ipc_conn_free(self->conn);
+    free(self);
+}
+
+#define FOR_ALL(one, of) for (fate * (one) = (of)->all; (one) < (of)->all + (of)->count; (one)++)
+
+static ipc_err acquire(void *arg)
+{
+    fate *one = arg;
+    ipc_err err = sync_acquire(&one->mine, IPC_FOREVER, &one->grant);
+    one->over = now_ms();
+    return err;
+}
+
+static ipc_err be_notified(void *arg)
+{
+    fate *one = arg;
+    CHECK_OK(ipc_condition_acquire(one->mine.condition, IPC_FOREVER, NULL));
+    ipc_err err = ipc_condition_wait(one->mine.condition, IPC_FOREVER, &one->notified, &one->grant);
+    one->over = now_ms();
+    CHECK_OK(ipc_condition_release(one->mine.condition));
+    return err;
+}
+
+static void await_waiting(const fates *all, const fate *one, const char *key, int64_t count)
+{
+    EVENTUALLY(sync_state(all->conn, one->name, key) == count);
+}
+
+static void strike(fate *one)
+{
+    victim_strike(&one->who);
+    one->struck = now_ms();
+}
+
+/* What waited for its end was told in time. */
+static void told(const fates *all, fate *one, ipc_err result)
+{
+    CHECK_ERR(call_result(&one->waits, known_within(all->where)), result);
+    CHECK(one->over - one->struck <= known_within(all->where));
+}
+
+static bool has_lock(const fate *one)
+{
+    return one->kind != SYNC_SEMAPHORE;
 }
 
 /* ---- owners ---- */
 
-static void test_sync_death__of_an_owner_hands_everything_on(void **state)
+static void test_sync_death__of_an_owner_hands_it_on(void **state)
 {
-    const place *here = *state;
-    ipc_conn *conn = connect_to(here);
-    worker *owner = worker_start("owner", here->address, NULL);
-    worker_expect(owner, "there");
-    ipc_lock *lock = lock_of(conn, false);
-    ipc_lock *recursive = lock_of(conn, true);
-    ipc_condition *condition = condition_of(conn);
-    ipc_semaphore *permits = semaphore_of(conn);
-    CHECK_ERR(ipc_lock_acquire(lock, 0, NULL), IPC_ETIMEOUT);
-    CHECK_ERR(ipc_semaphore_acquire(permits, 0), IPC_ETIMEOUT);
-    worker_kill(owner);
-    ipc_grant grant;
-    CHECK_OK(ipc_lock_acquire(lock, known_within(here), &grant));
-    CHECK(grant.abandoned);
-    CHECK_OK(ipc_lock_acquire(recursive, known_within(here), &grant));
-    CHECK(grant.abandoned);
-    CHECK_OK(ipc_lock_release(recursive)); /* once: it is free, however often the dead one had it */
-    CHECK_ERR(ipc_lock_release(recursive), IPC_ENOTHELD);
-    CHECK_OK(ipc_condition_acquire(condition, known_within(here), &grant));
-    CHECK(grant.abandoned);
-    CHECK_OK(ipc_semaphore_acquire(permits, known_within(here)));
-    CHECK_OK(ipc_semaphore_acquire(permits, known_within(here)));
-    CHECK_ERR(ipc_semaphore_acquire(permits, 0), IPC_ETIMEOUT);
-    ipc_lock_free(lock);
-    ipc_lock_free(recursive);
-    ipc_condition_free(condition);
-    ipc_semaphore_free(permits);
-    ipc_conn_free(conn);
+    fates *all = begin_all(*state, "holder", SYNC_LOCK, SYNC_SEMAPHORE, 0);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "has it");
+        CHECK_ERR(sync_acquire(&one->mine, 0, &one->grant), IPC_ETIMEOUT);
+        call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 1);
+    }
+    FOR_ALL(one, all)
+    {
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        told(all, one, IPC_OK);
+        CHECK(one->grant.abandoned == has_lock(one));
+    }
+    end_fates(all);
 }
 
-static void test_sync_death__a_stopped_owner_keeps_its_lock(void **state)
+static void test_sync_death__is_told_to_one_owner_alone(void **state)
 {
-    const place *here = *state;
-    if (here->which == LANE_TCP) {
-        return; /* over TCP silence is death */
+    fates *all = begin_all(*state, "holder", SYNC_LOCK, SYNC_SEMAPHORE, 0);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "has it");
+        strike(one);
     }
-    ipc_conn *conn = connect_to(here);
-    worker *owner = worker_start("owner", here->address, NULL);
-    worker_expect(owner, "there");
-    worker_signal(owner, SIGSTOP);
-    worker_await_stop(owner);
-    ipc_lock *lock = lock_of(conn, false);
-    CHECK_ERR(ipc_lock_acquire(lock, 2000, NULL), IPC_ETIMEOUT);
-    worker_signal(owner, SIGCONT);
-    worker_kill(owner);
-    CHECK_OK(ipc_lock_acquire(lock, known_within(here), NULL));
-    ipc_lock_free(lock);
-    ipc_conn_free(conn);
+    FOR_ALL(one, all)
+    {
+        CHECK_OK(sync_acquire(&one->mine, known_within(all->where), &one->grant));
+        CHECK(one->grant.abandoned == has_lock(one));
+        CHECK_OK(sync_release(&one->mine)); /* once: it is free, however often the dead one had it */
+        CHECK_ERR(sync_release(&one->mine), IPC_ENOTHELD);
+        CHECK_OK(sync_acquire(&one->mine, 0, &one->grant));
+        CHECK(!one->grant.abandoned);
+    }
+    end_fates(all);
 }
+
+static void test_sync_death__of_who_set_an_event_leaves_it_set(void **state)
+{
+    fates *all = begin_all(*state, "holder", SYNC_EVENT, SYNC_EVENT, 0);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "has it");
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        /* A child has its parent's handles; over TCP, from when it first uses one. */
+        int64_t left = one->who.way == KILLED_WITH_A_CHILD && all->where->which == LANE_NAMED ? 2 : 1;
+        EVENTUALLY_WITHIN(known_within(all->where), sync_handles(all->conn, one->name) == left);
+        CHECK_OK(sync_acquire(&one->mine, 0, &one->grant));
+    }
+    end_fates(all);
+}
+
+/* ---- waiters ---- */
 
 static void test_sync_death__of_a_waiter_swallows_nothing(void **state)
 {
-    const place *here = *state;
-    ipc_conn *conn = connect_to(here);
-    ipc_lock *lock = lock_of(conn, false);
-    CHECK_OK(ipc_lock_acquire(lock, 0, NULL));
-    worker *dies = worker_start("waiter", here->address, NULL);
-    worker_expect(dies, "there");
-    EVENTUALLY(state_of(conn, "guard", "waiting") == 1);
-    worker *lives = worker_start("waiter", here->address, NULL);
-    worker_expect(lives, "there");
-    EVENTUALLY(state_of(conn, "guard", "waiting") == 2);
-    worker_kill(dies);
-    EVENTUALLY_WITHIN(known_within(here), state_of(conn, "guard", "waiting") == 1);
-    CHECK_OK(ipc_lock_release(lock));
-    worker_expect(lives, "has it");
-    worker_kill(lives);
-    ipc_lock_free(lock);
-    ipc_conn_free(conn);
-}
-
-/* ---- conditions ---- */
-
-struct waiting {
-    ipc_condition *condition;
-    bool notified;
-};
-
-static ipc_err await_condition(void *arg)
-{
-    struct waiting *self = arg;
-    CHECK_OK(ipc_condition_acquire(self->condition, IPC_FOREVER, NULL));
-    ipc_err err = ipc_condition_wait(self->condition, IPC_FOREVER, &self->notified, NULL);
-    CHECK_OK(ipc_condition_release(self->condition));
-    return err;
-}
-
-/* One is notified, and dies before it has the lock, or just when it has it: another one is notified for it. */
-static void notified_dies(const place *here, bool with_the_lock)
-{
-    ipc_conn *conn = connect_to(here);
-    ipc_condition *condition = condition_of(conn);
-    worker *dies = worker_start("notified", here->address, NULL);
-    worker_expect(dies, "there");
-    EVENTUALLY(state_of(conn, "changed", "waiting_for_notify") == 1);
-    struct waiting other = {condition, false};
-    call lives;
-    call_start(&lives, await_condition, &other);
-    EVENTUALLY(state_of(conn, "changed", "waiting_for_notify") == 2);
-    CHECK_OK(ipc_condition_acquire(condition, IPC_FOREVER, NULL));
-    CHECK_OK(ipc_condition_notify(condition, 1));
-    if (with_the_lock) {
-        CHECK_OK(ipc_condition_release(condition));
-        worker_expect(dies, "there"); /* it has the lock, and has done nothing since */
-        worker_kill(dies);
-    } else {
-        worker_kill(dies);
-        EVENTUALLY_WITHIN(known_within(here), state_of(conn, "changed", "waiting_for_notify") == 0);
-        CHECK_OK(ipc_condition_release(condition));
+    fates *all = begin_all(*state, "waiter", SYNC_LOCK, SYNC_EVENT, 0);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "there");
+        await_waiting(all, one, "waiting", 1);
+        call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 2);
     }
-    CHECK_OK(call_result(&lives, known_within(here)));
-    CHECK(other.notified);
-    ipc_condition_free(condition);
-    ipc_conn_free(conn);
+    FOR_ALL(one, all)
+    {
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        EVENTUALLY_WITHIN(known_within(all->where), sync_state(all->conn, one->name, "waiting") == 1);
+        CHECK(!one->waits.over);
+        CHECK_OK(sync_release(&one->mine));
+        CHECK_OK(call_result(&one->waits, PROMPT_MS));
+        CHECK(!one->grant.abandoned);
+    }
+    end_fates(all);
+}
+
+/* ---- who was notified ---- */
+
+static fates *begin_notified(const place *where)
+{
+    fates *all = begin_all(where, "notified", SYNC_CONDITION, SYNC_CONDITION, 0);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "there");
+        await_waiting(all, one, "waiting_for_notify", 1);
+        call_start(&one->waits, be_notified, one);
+        await_waiting(all, one, "waiting_for_notify", 2);
+        CHECK_OK(ipc_condition_acquire(one->mine.condition, IPC_FOREVER, NULL));
+        CHECK_OK(ipc_condition_notify(one->mine.condition, 1));
+    }
+    return all;
 }
 
 static void test_sync_death__of_who_was_notified_hands_the_notification_on(void **state)
 {
-    notified_dies(*state, false);
+    fates *all = begin_notified(*state);
+    FOR_ALL(one, all)
+    {
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        EVENTUALLY_WITHIN(known_within(all->where), sync_state(all->conn, one->name, "waiting_for_notify") == 0);
+        CHECK_OK(ipc_condition_release(one->mine.condition));
+        CHECK_OK(call_result(&one->waits, PROMPT_MS));
+        CHECK(one->notified && !one->grant.abandoned);
+    }
+    end_fates(all);
 }
 
 static void test_sync_death__of_who_was_notified_and_has_the_lock(void **state)
 {
-    notified_dies(*state, true);
+    fates *all = begin_notified(*state);
+    FOR_ALL(one, all)
+    {
+        CHECK_OK(ipc_condition_release(one->mine.condition));
+        worker_expect(one->who.process, "has it"); /* and has done nothing since */
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        told(all, one, IPC_OK);
+        CHECK(one->notified && one->grant.abandoned);
+    }
+    end_fates(all);
 }
 
-/* ---- barriers ---- */
-
-static ipc_err meet(void *barrier)
-{
-    return ipc_barrier_wait(barrier, IPC_FOREVER, false, NULL, NULL);
-}
+/* ---- parties ---- */
 
 static void test_sync_death__of_a_party_breaks_the_barrier(void **state)
 {
-    const place *here = *state;
-    ipc_conn *conn = connect_to(here);
-    ipc_barrier *barrier = barrier_of(conn);
-    worker *dies = worker_start("party", here->address, "0", NULL);
-    worker_expect(dies, "there");
-    EVENTUALLY(state_of(conn, "start", "waiting") == 1);
-    worker_kill(dies);
-    ipc_barrier_info info = {0};
-    EVENTUALLY_WITHIN(known_within(here), ipc_barrier_stat(barrier, &info) == IPC_OK && info.broken);
-    CHECK_ERR(meet(barrier), IPC_EBROKEN);
-    CHECK_OK(ipc_barrier_reset(barrier));
-    call waits;
-    call_start_and_block(&waits, meet, barrier);
-    worker *acts = worker_start("party", here->address, "1", NULL); /* the last one, which acts */
-    worker_expect(acts, "there");
-    worker_expect(acts, "acts");
-    CHECK(!waits.over);
-    worker_kill(acts);
-    CHECK_ERR(call_result(&waits, known_within(here)), IPC_EBROKEN);
-    ipc_barrier_free(barrier);
-    ipc_conn_free(conn);
-}
-
-/* ---- forks ---- */
-
-static int stays(void *arg)
-{
-    (void)arg;
-    pause();
-    return 0;
-}
-
-/* ADDRESS: owns the lock, and has a forked child that lives on. */
-static int parent_role(char **args)
-{
-    ipc_conn *conn = worker_conn(args);
-    CHECK_OK(ipc_lock_acquire(lock_of(conn, false), IPC_FOREVER, NULL));
-    pid_t child = fork_child(stays, NULL);
-    say("child %lld", (long long)child);
-    await_end();
-    return 0;
-}
-
-static void test_sync_death__of_an_owner_with_a_child(void **state)
-{
-    const place *here = *state;
-    if (!FORKS_WORK) {
-        return;
+    fates *all = begin_all(*state, "waiter", SYNC_BARRIER, SYNC_BARRIER, 3);
+    FOR_ALL(one, all)
+    {
+        worker_expect(one->who.process, "there");
+        await_waiting(all, one, "waiting", 1);
+        call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 2);
     }
-    ipc_conn *conn = connect_to(here);
-    worker *owner = worker_start("parent", here->address, NULL);
-    pid_t child = (pid_t)worker_expect_number(owner, "child");
-    worker_expect(owner, "there");
-    ipc_lock *lock = lock_of(conn, false);
-    CHECK_ERR(ipc_lock_acquire(lock, 0, NULL), IPC_ETIMEOUT);
-    worker_kill(owner);
-    ipc_grant grant;
-    ipc_err err = ipc_lock_acquire(lock, known_within(here), &grant);
-    kill(child, SIGKILL);
-    CHECK_OK(err);
-    CHECK(grant.abandoned);
-    ipc_lock_free(lock);
-    ipc_conn_free(conn);
+    FOR_ALL(one, all)
+    {
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        told(all, one, IPC_EBROKEN);
+        CHECK_ERR(sync_acquire(&one->mine, IPC_FOREVER, &one->grant), IPC_EBROKEN);
+        CHECK_OK(ipc_barrier_reset(one->mine.barrier));
+        call_start_and_block(&one->waits, acquire, one);
+        CHECK_OK(ipc_barrier_reset(one->mine.barrier));
+        CHECK_ERR(call_result(&one->waits, PROMPT_MS), IPC_EBROKEN);
+    }
+    end_fates(all);
+}
+
+static void add_actors(fates *all, way_out last)
+{
+    for (way_out way = KILLED; way < last; way = next_way(way)) {
+        fate *one = add_object(all, SYNC_BARRIER, 2);
+        call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 1); /* it is the victim that comes last */
+        one->who = victim_start(all->where, "actor", SYNC_BARRIER, one->name, 2, way);
+        worker_expect(one->who.process, "has it");
+        CHECK(!one->waits.over);
+    }
+}
+
+static void test_sync_death__of_who_acts_breaks_the_barrier(void **state)
+{
+    fates *all = begin_fates(*state);
+    add_actors(all, WAYS);
+    FOR_ALL(one, all)
+    {
+        strike(one);
+    }
+    FOR_ALL(one, all)
+    {
+        told(all, one, IPC_EBROKEN);
+    }
+    end_fates(all);
+}
+
+/* ---- stopped ---- */
+
+/* Longer than a death would take. */
+enum { STOPPED_MS = 2 * PROMPT_MS };
+
+static fates *begin_stopped(const place *where)
+{
+    fates *all = begin_fates(where);
+    for (sync_kind kind = SYNC_LOCK; kind <= SYNC_SEMAPHORE; kind++) {
+        fate *one = add_fate(all, "holder", kind, 0, KILLED);
+        worker_expect(one->who.process, "has it");
+        call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 1);
+    }
+    add_actors(all, KILLED + 1);
+    FOR_ALL(one, all)
+    {
+        worker_signal(one->who.process, SIGSTOP);
+        worker_await_stop(one->who.process);
+        one->struck = now_ms();
+    }
+    return all;
+}
+
+static void test_sync_death__a_stopped_owner_keeps_what_it_has(void **state)
+{
+    fates *all = begin_stopped(*state);
+    if (all->where->which == LANE_NAMED) {
+        ipc_lock *other = sync_open(all->conn, SYNC_LOCK, all->all[0].name, 0).lock;
+        CHECK_ERR(ipc_lock_acquire(other, STOPPED_MS, NULL), IPC_ETIMEOUT);
+        ipc_lock_free(other);
+        FOR_ALL(one, all)
+        {
+            CHECK(!one->waits.over);
+            worker_signal(one->who.process, SIGCONT);
+            strike(one);
+        }
+    }
+    FOR_ALL(one, all) /* over TCP silence is death */
+    {
+        told(all, one, one->kind == SYNC_BARRIER ? IPC_EBROKEN : IPC_OK);
+        CHECK(one->grant.abandoned == (one->kind <= SYNC_CONDITION));
+    }
+    end_fates(all);
 }
 
 int main(int argc, char **argv)
 {
-    const worker_role roles[] = {HUB_ROLE,
-                                 {"owner", owner_role},
-                                 {"waiter", waiter_role},
-                                 {"notified", notified_role},
-                                 {"party", party_role},
-                                 {"parent", parent_role}};
-    worker_begin(argc, argv, roles, 6);
+    const worker_role roles[] = {HUB_ROLE, VICTIM_ROLES};
+    worker_begin(argc, argv, roles, 1 + VICTIM_ROLE_COUNT);
     const struct CMUnitTest tests[] = {
-        AMONG_MORTALS(test_sync_death__of_an_owner_hands_everything_on),
-        AMONG_MORTALS(test_sync_death__a_stopped_owner_keeps_its_lock),
+        AMONG_MORTALS(test_sync_death__of_an_owner_hands_it_on),
+        AMONG_MORTALS(test_sync_death__is_told_to_one_owner_alone),
+        AMONG_MORTALS(test_sync_death__of_who_set_an_event_leaves_it_set),
         AMONG_MORTALS(test_sync_death__of_a_waiter_swallows_nothing),
         AMONG_MORTALS(test_sync_death__of_who_was_notified_hands_the_notification_on),
         AMONG_MORTALS(test_sync_death__of_who_was_notified_and_has_the_lock),
         AMONG_MORTALS(test_sync_death__of_a_party_breaks_the_barrier),
-        AMONG_MORTALS(test_sync_death__of_an_owner_with_a_child),
+        AMONG_MORTALS(test_sync_death__of_who_acts_breaks_the_barrier),
+        AMONG_MORTALS(test_sync_death__a_stopped_owner_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

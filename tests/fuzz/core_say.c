@@ -47,16 +47,18 @@ static void say_redelivery(msgpack_packer *packer, uint8_t drawn)
     }
 }
 
-/* The options of semaphores and barriers; the others look at none. */
+/* The options of semaphores, barriers and locks; events look at none. */
 static void say_bounds(msgpack_packer *packer, uint8_t drawn)
 {
-    msgpack_pack_map(packer, 3);
+    msgpack_pack_map(packer, 4);
     pack_text(packer, "value");
     msgpack_pack_uint8(packer, drawn & 3);
     pack_text(packer, "bounded");
     drawn & 4 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
     pack_text(packer, "parties");
     msgpack_pack_uint8(packer, drawn >> 3 & 3);
+    pack_text(packer, "refuse_deadlock");
+    drawn & 32 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
 }
 
 /* The options of arrays and values; the others look at none. */

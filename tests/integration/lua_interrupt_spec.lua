@@ -81,6 +81,12 @@ local WAITS = {
   ["a wait for an event"] = "ready() conn:Event():wait()",
   ["a wait for a notification"] = "local c = conn:Condition() c:acquire() ready() c:wait()",
   ["a wait for the other parties"] = "local two = conn:Barrier {parties = 2} ready() two:wait(60, print)",
+  ["an acquire of an array's lock"] = [[
+    local other = ipc.connect(arg[1])
+    other:Array(arg[2] .. "-array", {typecode = "q", length = 1}):acquire()
+    local mine = conn:Array(arg[2] .. "-array")
+    ready()
+    mine:acquire()]],
   ["a wait"] = "local a, b = conn:Pipe() ready() ipc.wait({a, conn:Queue()})",
   ["a get in a coroutine"] = "local c = coroutine.wrap(function() ready() conn:Queue():get() end) c()",
 }
@@ -92,6 +98,29 @@ describe("Ctrl-C", function()
       assert.truthy(output:find("interrupted!", 1, true), output)
       assert.equal(1, code)
       assert.is_true(seconds < 1, ("it took %.2f s"):format(seconds))
+    end)
+  end
+
+  -- The hub is asked to give the call up, and has two seconds for an answer.
+  for what, program in pairs {
+    ["an attribute"] = "local ns = silent:Namespace() silence() return ns.attribute",
+    ["a handle on its way into a dict"] = [[
+      local list = silent:List()
+      local dict = conn:Dict()
+      silence()
+      dict:update {a = {list}, b = {list}}]],
+  } do
+    it("ends the wait of " .. what .. " for a hub that does not answer", function()
+      local output, code, seconds = interrupt([[
+        local silent = ipc.connect(arg[2] .. "-silent")
+        local function silence()
+          os.execute("kill -STOP " .. silent:stat().pid)
+          ready()
+        end
+      ]] .. program)
+      assert.truthy(output:find("interrupted!", 1, true), output)
+      assert.equal(1, code)
+      assert.is_true(seconds < PATIENCE / 2, ("it took %.2f s"):format(seconds))
     end)
   end
 

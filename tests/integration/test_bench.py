@@ -13,7 +13,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-TIMEOUT = 120.0
+TIMEOUT = 150.0
 
 pytestmark = pytest.mark.skipif(
     not pathlib.Path(os.environ["LIBIPC_BUILD_DIR"], "bench", "throughput").exists(), reason="built without benchmarks"
@@ -37,9 +37,10 @@ def test_bench__every_case_has_numbers(tmp_path):
     assert {row["lane"] for row in rows} == lanes
     peers = {row["peer"] for row in rows}
     assert {"ZeroMQ PUSH/PULL", "ZeroMQ PAIR", "ring with a forwarder", "Unix socket", "multiprocessing.Queue",
-            "libipc in C", None} <= peers
+            "libipc in C", "multiprocessing.Manager", "with 1", None} <= peers
+    assert {row["section"] for row in rows} == ({"", "containers", "scale"} if "shm" in lanes else {"", "containers"})
     for row in rows:
-        assert set(row) == {"name", "language", "lane", "ours", "theirs", "peer", "unit", "ratio", "cell"}
+        assert set(row) == {"name", "language", "lane", "ours", "theirs", "peer", "unit", "ratio", "cell", "section"}
         assert row["ours"] > 0 or row["name"].startswith(("idle", "memory for an idle session"))
         assert (row["peer"] is None) == (row["theirs"] is None) == (row["ratio"] is None)
         if row["peer"]:  # one pair of runs
@@ -55,6 +56,25 @@ def test_bench__table_goes_into_a_document(tmp_path):
     text = document.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n")
     assert "| hub's start and first open | C | zmq |" in text and "old" not in text
+
+
+def test_bench__a_section_has_a_table_of_its_own(tmp_path):
+    document = tmp_path / "page.md"
+    main = "<!-- bench: begin -->\nkept\n<!-- bench: end -->\n"
+    section = "<!-- bench containers: begin -->\nold\n<!-- bench containers: end -->\n"
+    document.write_text(f"{main}{section}after\n", encoding="utf-8")
+    done = bench("--quick", "--lane", "zmq", "--only", "C: dict, get_many", "--update", str(document))
+    assert done.returncode == 0, done.stderr
+    text = document.read_text(encoding="utf-8")
+    assert "| dict, get_many of 1000 keys | C | zmq |" in text and "old" not in text
+    assert text.startswith(main) and text.endswith("\nafter\n")
+
+
+def test_bench__only_a_section():
+    listed = bench("--list", "--only", "containers").stdout
+    assert "Python: lock, acquire and release, back to back" in listed and "Python: single operations, after 10 ms" in listed
+    assert "queue" not in listed
+    assert bench("--list", "--only", "scale", "--lane", "zmq").returncode == 1  # in shared memory alone
 
 
 def test_bench__grid_is_a_table_of_ratios(tmp_path):

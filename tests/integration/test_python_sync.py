@@ -95,6 +95,19 @@ def test_handles__a_ticket_and_a_pickle(conn, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_handles__are_attached_while_another_thread_waits(conn, kind):
+    """Who attaches waits for the hub's answer without the GIL, which the other thread needs to pass it on."""
+    event = conn.Event(unique())
+    waiting = Background(event.wait, PATIENCE)
+    eventually(lambda: conn.info(event.name)["state"]["waiting"] == 1, "a thread that waits")
+    wait_thread_blocked(waiting)
+    ticket = make(conn, kind, unique()).share()
+    assert libipc.attach(ticket, conn=conn).name is not None
+    event.set()
+    assert waiting.result()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_handles__have_threadings_methods_and_arguments(kind):
     cls, model = getattr(libipc, kind), getattr(threading, kind)
     model = threading._PyRLock if kind == "RLock" else model

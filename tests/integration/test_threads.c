@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -275,6 +276,46 @@ static void test_threads__connect_and_leave(void **state)
     shared_free(shared);
 }
 
+/* ---- waiting ---- */
+
+static ipc_err wait_for_event(void *event)
+{
+    return ipc_event_wait(event, IPC_FOREVER);
+}
+
+/* How often a thread of this process has given up its processor to wait. */
+static long sleeps(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_nvcsw;
+}
+
+static void test_threads__who_waits_is_not_woken_for_others_answers(void **state)
+{
+    enum { WAITERS = 100, CALLS = 300, EACH_MAX = 20 };
+    ipc_conn *conn = connect_to(*state);
+    ipc_event *event;
+    CHECK_OK(ipc_event_open(&event, conn, "later", NULL));
+    call waiters[WAITERS];
+    for (int i = 0; i < WAITERS; i++) {
+        call_start_and_block(&waiters[i], wait_for_event, event);
+    }
+    long before = sleeps();
+    for (int i = 0; i < CALLS; i++) {
+        bool set;
+        CHECK_OK(ipc_event_is_set(event, &set));
+        CHECK(!set);
+    }
+    CHECK(sleeps() - before < (long)CALLS * EACH_MAX);
+    CHECK_OK(ipc_event_set(event));
+    for (int i = 0; i < WAITERS; i++) {
+        CHECK_OK(call_result(&waiters[i], DEADLINE_MS));
+    }
+    ipc_event_free(event);
+    ipc_conn_free(conn);
+}
+
 /* ---- one closes what others use ---- */
 
 static ipc_err user_until_closed(void *arg)
@@ -340,6 +381,7 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_threads__a_pipe_through_one_handle_an_end),
         ON_EVERY_LANE(test_threads__open_and_close_on_one_connection),
         ON_EVERY_LANE(test_threads__connect_and_leave),
+        ON_EVERY_LANE(test_threads__who_waits_is_not_woken_for_others_answers),
         ON_EVERY_LANE(test_threads__one_closes_the_handle_that_others_use),
         ON_EVERY_LANE(test_threads__one_closes_the_connection_that_others_use),
     };

@@ -44,6 +44,13 @@ static void add_duration(table *t, int64_t ms)
     table_word(t, words);
 }
 
+static void add_us(table *t, int64_t us)
+{
+    char words[64];
+    snprintf(words, sizeof words, "%" PRId64 " (%.1fs)", us, (double)us / 1e6);
+    table_word(t, words);
+}
+
 static void add_bound(table *t, int64_t most)
 {
     char digits[32];
@@ -63,9 +70,10 @@ static const struct meaning {
     const char *label;
     void (*add)(table *t, int64_t number);
 } meanings[] = {
-    {"uptime_ms", add_duration},   {"memory", add_bytes},  {"limits.memory", add_bytes},
-    {"limits.message", add_bytes}, {"maxsize", add_bound}, {"max_deliveries", add_bound},
-    {"redeliver", add_redeliver},
+    {"uptime_ms", add_duration},   {"memory", add_bytes},     {"limits.memory", add_bytes},
+    {"limits.message", add_bytes}, {"maxsize", add_bound},    {"max_deliveries", add_bound},
+    {"redeliver", add_redeliver},  {"owner.held_us", add_us}, {"actor.acting_us", add_us},
+    {"bytes", add_bytes},
 };
 
 static void add_number(table *t, const char *label, int64_t number)
@@ -179,14 +187,15 @@ static bool add_row(table *t, ipc_cursor *at)
     return good;
 }
 
-static bool print_list(ipc_cursor at, uint32_t count)
+/* Those of the type come after the handles' holders, and say what they are. */
+static bool print_list(ipc_cursor at, uint32_t count, const char *title)
 {
     table t = {0};
     bool good = add_heads(&t, at);
     for (uint32_t i = 0; good && i < count; i++) {
         good = add_row(&t, &at);
     }
-    good = good && putchar('\n') != EOF && table_print(&t);
+    good = good && putchar('\n') != EOF && (!title || printf("%s:\n", title) > 0) && table_print(&t);
     table_free(&t);
     return good;
 }
@@ -197,6 +206,7 @@ static bool print_list(ipc_cursor at, uint32_t count)
 struct walk {
     table lines;
     bool lists;
+    unsigned depth; /* of the map within the whole */
 };
 
 static bool walk_map(struct walk *walk, ipc_cursor *at, uint32_t pairs, const char *prefix);
@@ -222,7 +232,7 @@ static bool walk_value(struct walk *walk, ipc_cursor *at, const char *label)
         return walk_map(walk, at, value.as.count, strcmp(label, "state") == 0 ? "" : prefix);
     }
     if (is_list(&value, *at)) {
-        bool good = !walk->lists || print_list(*at, value.as.count);
+        bool good = !walk->lists || print_list(*at, value.as.count, walk->depth > 1 ? label : NULL);
         *at = here;
         return good && ipc_cursor_skip(at) == IPC_OK;
     }
@@ -238,6 +248,7 @@ static bool walk_value(struct walk *walk, ipc_cursor *at, const char *label)
 static bool walk_map(struct walk *walk, ipc_cursor *at, uint32_t pairs, const char *prefix)
 {
     bool good = true;
+    walk->depth++;
     for (uint32_t i = 0; good && i < pairs; i++) {
         ipc_value key;
         char label[LABEL_MAX];
@@ -247,6 +258,7 @@ static bool walk_map(struct walk *walk, ipc_cursor *at, uint32_t pairs, const ch
             good = walk_value(walk, at, label);
         }
     }
+    walk->depth--;
     return good;
 }
 

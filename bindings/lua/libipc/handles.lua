@@ -1,10 +1,11 @@
 -- The classes: Conn, Queue, JoinableQueue, Pipe, Hub, and the items that queues hand out.
 -- Touches the metatables that libipc.core made for them: SWIG's functions are their methods, idioms are added here.
--- Locks and their like are in sync.lua.
+-- Locks and their like are in sync.lua, dicts and other containers in containers.lua.
 -- Locks nothing: a Lua state is one thread's at a time.
 
 local core = require "libipc.core"
 local classes = require "libipc.classes"
+local containers = require "libipc.containers"
 local options = require "libipc.options"
 local sync = require "libipc.sync"
 
@@ -171,7 +172,7 @@ end
 -- What a ticket may be for, beside a queue, in the order of asking.
 local OTHERS = {
   core.Pipe_attach, core.Lock_attach, core.Semaphore_attach, core.Event_attach, core.Condition_attach,
-  core.Barrier_attach,
+  core.Barrier_attach, core.Dict_attach, core.List_attach, core.Array_attach,
 }
 
 --- The handle that a ticket stands for, as share() gave it to this or another process. Without a connection, one to the
@@ -217,8 +218,10 @@ Conn.Queue = handles.open_plain_queue
 Conn.JoinableQueue = handles.open_joinable_queue
 Conn.Pipe = handles.open_pipe
 Conn.attach = handles.attach
-for class, open in pairs(sync.constructors) do
-  Conn[class] = open
+for _, kin in ipairs {sync, containers} do
+  for class, open in pairs(kin.constructors) do
+    Conn[class] = open
+  end
 end
 
 local CONNECT_OPTIONS = {timeout = 10.0, lane = "auto"}
@@ -233,6 +236,9 @@ function handles.connect(address, given)
   local opts = complete(given, CONNECT_OPTIONS)
   return core.connect(address, program(), choice(opts, "lane", LANES), opts.timeout)
 end
+
+--- What connect() takes: defaults, and the words of one of them.
+handles.CONNECT_OPTIONS, handles.LANES = CONNECT_OPTIONS, LANES
 
 local default
 

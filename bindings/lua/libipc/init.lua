@@ -1,4 +1,4 @@
--- libipc for Lua 5.4: queues, pipes and locks between processes, in C, Python and Lua.
+-- libipc for Lua 5.4: queues, pipes, locks and containers between processes, in C, Python and Lua.
 -- Touches package.loaded through require; leaves the global table as it was.
 -- Locks nothing: a Lua state is one thread's at a time.
 --
@@ -9,9 +9,9 @@
 --     for item in jobs:items() do work(item.value); item:done() end
 --
 -- RESULTS. What can go wrong at run time is returned: nil, a code, a detail in words. The codes are those of the C
--- library without "IPC_E", in lower case: "empty", "full", "timeout", "closed", "eof", "lost", "noent", "options", ….
--- What is a mistake in the program is raised: a value that cannot be sent, an option that does not exist, task_done or
--- a release once too often. A method with no other result returns true.
+-- library without "IPC_E", in lower case: "empty", "full", "timeout", "closed", "eof", "lost", "noent", "options",
+-- "key", …. What is a mistake in the program is raised: a value that cannot be sent, an option that does not exist,
+-- task_done or a release once too often. A method with no other result returns true.
 --
 -- TIMEOUTS are seconds, fractions too; nil is for ever, 0 not at all. Only pipe:poll() without one looks at once.
 -- Ctrl-C interrupts every wait.
@@ -30,10 +30,18 @@
 --     ipc.timestamp(sec, nsec)          a moment               likewise: .sec, .nsec, ==, <, tostring()
 --
 -- ipc.bin, ipc.array, ipc.map and ipc.timestamp are metatables, too: getmetatable(v) == ipc.bin tells one. Other
--- metatables are passed over: tables are read raw. Functions, threads, handles and other userdata are refused, and so
--- are tables nested deeper than 32 (see set_value_limits). Tables keep no order of keys, and a key 1.0 is the key 1. An
--- integer above 2^63-1 that arrives is a failure ("format"), never a wrap. An extension that only others know (a big
--- integer, a pickle) arrives as an ipc.ext and is sent on unchanged.
+-- metatables are passed over: tables are read raw. Functions, threads and other userdata are refused, and so are
+-- handles, but in containers; and so are tables nested deeper than 32 (see set_value_limits). Tables keep no order of
+-- keys, and a key 1.0 is the key 1. An integer above 2^63-1 that arrives is a failure ("format"), never a wrap. An
+-- extension that only others know (a big integer, a pickle) arrives as an ipc.ext and is sent on unchanged.
+--
+-- HANDLES AS VALUES. A handle in a value that a container stores (a dict, list or namespace) is a reference to its
+-- object there, and keeps that alive. Whoever reads the value has a handle of its own on it, of the same class, on
+-- the same connection. Where the object is gone (its name was unlinked), what comes is an opaque ipc.ext. Pipe ends,
+-- connections and hubs cannot be stored. Queues and pipes carry tickets (share()) instead.
+--
+-- POSITIONS in lists and arrays count from 1, and from -1 at the end; there is no 0. What is list[1] in Lua is index
+-- 0 in C and Python.
 --
 -- FAILURE. A session that ends cleanly leaves what it took from a joinable queue and has not finished unfinished; one
 -- of a program that failed, or was killed, has it handed out again (see redeliver). Lua tells nobody that a script ends
@@ -52,13 +60,16 @@ for _, name in ipairs(SWIG_GLOBALS) do
   rawset(_G, name, before[name])
 end
 
+local containers = require "libipc.containers"
 local handles = require "libipc.handles"
+local manager = require "libipc.manager"
 local options = require "libipc.options"
 local sync = require "libipc.sync"
 local values = require "libipc.values"
 
 local ipc = {
   null = values.null,
+  absent = values.absent,
   bin = values.bin,
   array = values.array,
   map = values.map,
@@ -78,6 +89,10 @@ local ipc = {
   --- address(), list(), info(name) and stat() (tables: docs/command.md explains them), unlink(name), flush([timeout]),
   --- close(), fail().
   connect = handles.connect,
+  --- Manager([address] [, options]), or Manager{address = …, …}: what Python knows as multiprocessing.Manager(). The
+  --- options are connect()'s. It has the constructors of a connection, and connects by start() or connect(), or when
+  --- something is first made. shutdown(), or the end of its scope where it is <close>, closes that; address().
+  Manager = manager.new,
   --- hub(address [, limits]): a hub on a thread of this program; hub:address(), hub:stop(). The limits: max_sessions,
   --- max_objects, max_memory (bytes of values), max_message (bytes of one value), max_name (bytes of an object's name),
   --- max_waiting (calls of one session); 0, or without one, the library's own.
@@ -134,11 +149,14 @@ ipc.JoinableQueue = on_default(handles.open_joinable_queue)
 ---   fd(), readable(), writable(), flush([timeout]), share(), name(), close()
 ipc.Pipe = on_default(handles.open_pipe)
 
---- Lock([name] [, {mode = "either"}]), RLock(…): a lock that one at a time has, and one that its owner, a thread of a
---- program and so a Lua state with all its coroutines, may acquire again. (A Lock that this thread has already is
---- waited for all the same.) When the session of an owner ends, the next one gets the lock and is told. Methods:
+--- Lock([name] [, {mode = "either", refuse_deadlock = false}]), RLock(…): a lock that one at a time has, and one that
+--- its owner, a thread of a program and so a Lua state with all its coroutines, may acquire again. (A Lock that this
+--- thread has already is waited for all the same.) When the session of an owner ends, the next one gets the lock and is
+--- told. Methods:
 ---   acquire([timeout])                  fence, abandoned: an integer that grows with every owner, and whether the one
----                                       before ended without releasing it; "timeout"
+---                                       before ended without releasing it; "timeout"; with
+---                                       refuse_deadlock "deadlock", where it would wait for who waits, in a circle
+---                                       of owners, for what this one has
 ---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
 ---                                       release what nobody has, or somebody else, is a mistake
 ---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
@@ -157,7 +175,8 @@ ipc.BoundedSemaphore = on_default(sync.constructors.BoundedSemaphore)
 --- name(), close()
 ipc.Event = on_default(sync.constructors.Event)
 
---- Condition([name] [, {mode = "either"}]): an RLock, and those who gave it up until they are notified. The methods:
+--- Condition([name] [, {mode = "either", refuse_deadlock = false, lock = a Lock or RLock}]): a lock, the one that is given
+--- or an RLock of its own, and those who gave it up until they are notified. The methods:
 ---   acquire([timeout]), release(), with(f [, timeout])  as an RLock's; the others need them
 ---   wait([timeout])                     true, or false when the time passed; the lock is held in both cases. Second:
 ---                                       whether the owner before ended without releasing it
@@ -173,6 +192,64 @@ ipc.Condition = on_default(sync.constructors.Condition)
 ---   reset(), abort()                    begin anew; break it until then
 ---   parties(), waiting(), broken(), share(), name(), close()
 ipc.Barrier = on_default(sync.constructors.Barrier)
+
+--- Dict([name] [, {mode = "either"}]): a map that lives in the hub, shared by all who know its name, or have a handle
+--- on it. Every method is one step: nobody sees half of it. A key is a scalar; 1, 1.0 and true are the same one.
+--- Methods:
+---   get(key [, default])                nil, "key" where there is none, unless there is a default; a stored null is
+---                                       ipc.null
+---   set(key, value)                     nil is stored as null
+---   delete(key), has(key), length(), #  "key" where there is none to delete
+---   pop(key [, default]), pop_item()    the value that was there; the newest key and its value
+---   set_default(key, value)             what is there then
+---   keys(), values(), copy(), clear()   sequences, in the order in which the keys came; a table
+---   items(), pairs(d)                   for loops: keys and values of a snapshot; a failure is raised
+---   update(table), set_many(table)      all or none of its pairs; {"a", "b"} has the keys 1 and 2
+---   get_many(keys [, default])          a sequence, with default or ipc.null where there is none
+---   incr(key [, by = 1 [, start = 0]])  the sum; "range" beyond an int64, "kind" where no number is
+---   compare_set(key, old, new)          whether it was old, and is new; ipc.absent for either is no value at all
+---   share(), name(), close()
+--- d[key] is not used: methods live there.
+ipc.Dict = on_default(containers.constructors.Dict)
+
+--- Namespace([name] [, {mode = "either"}]): a dict whose keys are names, used like a table: ns.x, ns.x = 1, ns.x =
+--- nil, pairs(ns), #ns. What is not there reads as nil, a stored null as ipc.null; failures are raised. Names that
+--- begin with an underscore are not attributes, but the methods of a Dict: ns:_get(name), ns:_incr(name), ns:_copy(),
+--- ns:_share(), ns:_name(), ns:_close(), ….
+ipc.Namespace = on_default(containers.constructors.Namespace)
+
+--- List([name] [, {mode = "either"}]): a sequence that lives in the hub. Positions count from 1, and from -1 at the
+--- end; 0 is a mistake, and what lies beyond is "index". The methods:
+---   get(i), set(i, value), list[i]      list[i] is nil beyond the end; list[i] = value raises its failures. nil is
+---                                       stored as null, and takes nothing away: delete(i) does
+---   append(value), extend(values), insert(i, value)  insert: before i; beyond the ends it is the end
+---   pop([i = -1]), delete(i), remove(value)  remove: the first that equals it, or "absent"
+---   index(value [, i [, j]])            the position of the first that equals it, between two positions; or "absent"
+---   has(value), count(value), length(), #
+---   slice([i [, j [, step]]])           a sequence. Both bounds are in it, as in string.sub; a step is that of a loop.
+---                                       Without i it begins where the step comes from; j = 0 is before the first
+---   set_slice(i, j, values [, step])    an empty one is a place to insert: set_slice(1, 0, values). With a step other
+---                                       than 1 there have to be as many
+---   delete_slice(i [, j [, step]])
+---   reverse(), sort([descending]), times(n), clear()  sort: "kind" where two cannot be compared; times(2) doubles it
+---   values(), copy()                    all of it: a sequence
+---   items(), pairs(list)                for loops: positions and values of a snapshot; ipairs(list) asks for each anew
+---   incr(i [, by = 1]), compare_set(i, old, new)  as a dict's, without absent
+---   share(), name(), close()
+ipc.List = on_default(containers.constructors.List)
+
+--- Array([name], {typecode = "d", length = n | values = {…} [, mode = "either"]}): numbers of one type: b B h H i I l
+--- L q Q (integers of 8, 16, 32, 64 and 64 bits; capitals are unsigned), f and d (floats of 32 and 64). Who makes it
+--- says its type and length; the values are what it begins with then. As a List's: get, set, array[i], slice,
+--- set_slice (the length stays), values, copy, items, pairs, incr, compare_set, length, #, share, name, close.
+--- "range": it does not fit; "kind": not of that type. Besides: typecode(), and a lock of its own, an RLock, which
+--- keeps nobody from the numbers who does not ask for it: acquire([timeout]), release(), with(f [, timeout]),
+--- locked().
+ipc.Array = on_default(containers.constructors.Array)
+
+--- Value([name], {typecode = "q" [, value = 0] [, mode = "either"]}): one such number: get(), set(number), incr([by =
+--- 1]), compare_set(old, new), typecode(), and the lock as an Array's.
+ipc.Value = on_default(containers.constructors.Value)
 
 --- wait(things [, timeout]): those of several queues, pipe ends and descriptors (integers) in which a get, a receive or
 --- a read would find something, an end and an error included: a sequence, empty when nothing came in time. Others may
@@ -197,7 +274,8 @@ function ipc.fail()
   core.fail()
 end
 
---- attach(ticket): the queue, pipe end, lock or whatever that share() gave the ticket for, in this process or another.
+--- attach(ticket): the queue, pipe end, lock, dict or whatever that share() gave the ticket for, in this process or
+--- another.
 function ipc.attach(ticket)
   return handles.attach(nil, ticket)
 end

@@ -14,22 +14,35 @@ local sync = {}
 
 -- ---- constructors ----
 
-local SIMPLE_OPTIONS = {mode = "either"}
+local EVENT_OPTIONS = {mode = "either"}
+local GUARD_OPTIONS = {mode = "either", refuse_deadlock = false}
 local SEMAPHORE_OPTIONS = {value = 1, mode = "either"}
 local BARRIER_OPTIONS = {parties = 0, mode = "either"}
 
 local function lock_opener(recursive)
   return function(conn, name, given)
     name, given = with_name(name, given)
-    return core.open_lock(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES), recursive)
+    local opts = complete(given, GUARD_OPTIONS)
+    return core.open_lock(conn, name, choice(opts, "mode", MODES), recursive, opts.refuse_deadlock)
   end
 end
 
-local function opener(open)
-  return function(conn, name, given)
-    name, given = with_name(name, given)
-    return open(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES))
+-- The lock is a handle, which has no default.
+local function open_condition(conn, name, given)
+  name, given = with_name(name, given)
+  local others = {}
+  for option, value in pairs(given or {}) do
+    others[option] = value
   end
+  local lock = others.lock
+  others.lock = nil
+  local opts = complete(others, GUARD_OPTIONS)
+  return core.open_condition(conn, name, choice(opts, "mode", MODES), opts.refuse_deadlock, lock)
+end
+
+local function open_event(conn, name, given)
+  name, given = with_name(name, given)
+  return core.open_event(conn, name, choice(complete(given, EVENT_OPTIONS), "mode", MODES))
 end
 
 -- What is not asked for is not compared.
@@ -61,8 +74,8 @@ sync.constructors = {
   RLock = lock_opener(true),
   Semaphore = open_semaphore,
   BoundedSemaphore = open_bounded_semaphore,
-  Event = opener(core.open_event),
-  Condition = opener(core.open_condition),
+  Event = open_event,
+  Condition = open_condition,
   Barrier = open_barrier,
 }
 
@@ -79,7 +92,7 @@ end
 
 --- lock:with(f [, timeout]): what f(…) returns, called with what acquire() said while the lock is held; or nil, code,
 --- detail. It is released in any case.
-local function with(thing, f, timeout)
+function sync.with(thing, f, timeout)
   local first, second, detail = thing:acquire(timeout)
   if first == nil then
     return nil, second, detail
@@ -102,7 +115,7 @@ end, "close")
 
 --- Whether anybody has it, and whether this thread has.
 Lock.locked, Lock.peek = Lock.peek, nil
-Lock.with = with
+Lock.with = sync.with
 
 -- ---- semaphores ----
 
@@ -113,7 +126,7 @@ function Semaphore:release(count)
   return give_back(self, count or 1)
 end
 
-Semaphore.with = with
+Semaphore.with = sync.with
 
 -- ---- events ----
 
@@ -166,7 +179,7 @@ function Condition:notify_all()
   return notify(self, 0)
 end
 
-Condition.with = with
+Condition.with = sync.with
 
 -- ---- barriers ----
 

@@ -7,6 +7,8 @@ local core = require "libipc.core"
 local values = {
   --- null: what None and NULL are inside tables, and at the top level of what get() returns.
   null = core.null,
+  --- absent: no value at all, in a dict's compare_set().
+  absent = core.absent,
   --- The metatable of extensions that Lua has no form for: they have a type and data, and are sent on as they came.
   ext = core.ext,
 }

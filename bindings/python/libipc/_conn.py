@@ -6,9 +6,9 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from . import _core, _pipe, _queue, _sync
+from . import _array, _core, _dict, _list, _pipe, _queue, _sync
 
 CONNECT_TIMEOUT = 10.0
 
@@ -84,13 +84,31 @@ class Conn(_core.Conn):
         """Both ends of a new pipe, or with a name one end: "a", "b", or None for the one that nobody holds."""
         return _pipe.Pipe(name, end, duplex, mode, conn=self)
 
-    def Lock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.Lock:
+    def Lock(
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
+    ) -> _sync.Lock:
         """Open a lock; without a name a new one, which lives as long as somebody holds a handle on it."""
-        return _sync.Lock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        return _sync.Lock(
+            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
+        )
 
-    def RLock(self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False) -> _sync.RLock:
+    def RLock(
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
+    ) -> _sync.RLock:
         """Open a lock that its owner may acquire again."""
-        return _sync.RLock(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        return _sync.RLock(
+            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
+        )
 
     def Semaphore(self, name: str | None = None, value: int = 1, *, mode: str = "either") -> _sync.Semaphore:
         """Open a semaphore."""
@@ -107,10 +125,17 @@ class Conn(_core.Conn):
         return _sync.Event(name, mode=mode, conn=self)
 
     def Condition(
-        self, name: str | None = None, *, mode: str = "either", raise_abandoned: bool = False
+        self,
+        name: str | None = None,
+        *,
+        mode: str = "either",
+        lock: _sync.Lock | _sync.RLock | None = None,
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
     ) -> _sync.Condition:
-        """Open a condition, with its lock."""
-        return _sync.Condition(name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+        """Open a condition, with a lock of its own or the one that is given."""
+        options = {"raise_abandoned": raise_abandoned, "refuse_deadlock": refuse_deadlock}
+        return _sync.Condition(name, mode=mode, lock=lock, **options, conn=self)
 
     def Barrier(
         self,
@@ -123,6 +148,46 @@ class Conn(_core.Conn):
     ) -> _sync.Barrier:
         """Open a barrier."""
         return _sync.Barrier(name, parties, action, timeout, mode=mode, conn=self)
+
+    def Dict(self, name: str | None = None, mapping: object = None, *, mode: str = "either") -> _dict.Dict:
+        """Open a dict that lives in the hub. Who makes it stores what it begins with."""
+        return _dict.Dict(name, mapping, mode=mode, conn=self)
+
+    def List(self, name: str | None = None, iterable: Iterable | None = None, *, mode: str = "either") -> _list.List:
+        """Open a list that lives in the hub. Who makes it stores what it begins with."""
+        return _list.List(name, iterable, mode=mode, conn=self)
+
+    def Namespace(
+        self, name: str | None = None, attributes: object = None, *, mode: str = "either"
+    ) -> _dict.Namespace:
+        """Open attributes that live in the hub. Who makes it stores what it begins with."""
+        return _dict.Namespace(name, attributes, mode=mode, conn=self)
+
+    def Value(
+        self,
+        typecode: object = None,
+        value: float = 0,
+        *,
+        name: str | None = None,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+    ) -> _array.Value:
+        """Open a number that lives in the hub."""
+        return _array.Value(typecode, value, name=name, mode=mode, raise_abandoned=raise_abandoned, conn=self)
+
+    def Array(
+        self,
+        typecode: object = None,
+        size_or_initializer: int | Iterable | None = None,
+        *,
+        name: str | None = None,
+        mode: str = "either",
+        raise_abandoned: bool = False,
+    ) -> _array.Array:
+        """Open numbers of one type that live in the hub."""
+        return _array.Array(
+            typecode, size_or_initializer, name=name, mode=mode, raise_abandoned=raise_abandoned, conn=self
+        )
 
     def unlink(self, name: str, /) -> None:
         """Delete the object of that name, with all that it holds. Calls that wait on it raise Deleted."""

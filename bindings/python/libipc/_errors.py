@@ -67,7 +67,14 @@ _CLASSES: dict[str, tuple[str, tuple[type[Exception], ...]]] = {
     # Of a lock threading raises RuntimeError, of a semaphore ValueError, as multiprocessing does of both.
     "IPC_ENOTHELD": ("NotHeld", (RuntimeError, ValueError)),
     "IPC_ENOTOWNER": ("NotOwner", (RuntimeError,)),
+    "IPC_EDEADLOCK": ("Deadlock", (RuntimeError,)),
     "IPC_EBROKEN": ("BrokenBarrier", (threading.BrokenBarrierError,)),
+    # Of containers, as dict, list and array have them.
+    "IPC_EKEY": ("NoSuchKey", (KeyError,)),
+    "IPC_EINDEX": ("NoSuchIndex", (IndexError,)),
+    "IPC_EABSENT": ("NoSuchValue", (ValueError,)),
+    "IPC_ERANGE": ("OutOfRange", (OverflowError,)),
+    "IPC_EKIND": ("WrongKind", (TypeError,)),
 }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from . import _conn, _queue, _sync
+from . import _array, _conn, _dict, _list, _queue, _sync
 
 
 class Manager:
@@ -54,8 +54,10 @@ class Manager:
     def Event(self, *, name: str | None = None, **options) -> _sync.Event:
         return self._started().Event(name, **options)
 
-    def Condition(self, *, name: str | None = None, **options) -> _sync.Condition:
-        return self._started().Condition(name, **options)
+    def Condition(
+        self, lock: _sync.Lock | _sync.RLock | None = None, *, name: str | None = None, **options
+    ) -> _sync.Condition:
+        return self._started().Condition(name, lock=lock, **options)
 
     def Barrier(
         self,
@@ -73,6 +75,29 @@ class Manager:
 
     def JoinableQueue(self, maxsize: int = 0, *, name: str | None = None, **options) -> _queue.JoinableQueue:
         return self._started().JoinableQueue(name, maxsize, **options)
+
+    def dict(self, mapping=(), /, *, name: str | None = None, **pairs) -> _dict.Dict:
+        """A dict, of what dict() takes; but name= is its name among programs, and no key of it."""
+        return self._started().Dict(name, _dict.pairs(mapping, pairs))
+
+    def list(self, iterable: Iterable = (), /, *, name: str | None = None) -> _list.List:
+        return self._started().List(name, iterable)
+
+    def Namespace(self, mapping=(), /, *, name: str | None = None, **attributes) -> _dict.Namespace:
+        """Attributes; but name= is its name among programs, and no attribute of it."""
+        return self._started().Namespace(name, _dict.pairs(mapping, attributes))
+
+    def Value(
+        self, typecode, value: float = 0, lock: bool = True, *, name: str | None = None, **options
+    ) -> _array.Value:
+        """A value. It has a lock, whatever is asked for."""
+        return self._started().Value(typecode, value, name=name, **options)
+
+    def Array(
+        self, typecode, size_or_initializer: int | Iterable, lock: bool = True, *, name: str | None = None, **options
+    ) -> _array.Array:
+        """An array. It has a lock, whatever is asked for."""
+        return self._started().Array(typecode, size_or_initializer, name=name, **options)
 
     def __enter__(self) -> Manager:
         self.start()

@@ -63,7 +63,7 @@ class Queue(_core.Queue):
     values until the queue is shut down and empty.
     """
 
-    __slots__ = ("_conn", "_bounded", "_session", "__weakref__")
+    __slots__ = ("_conn", "_bounded", "_session", "_reference", "__weakref__")
 
     _joinable = False
 

@@ -64,15 +64,23 @@ class _Sync:
         """Give the handle up. Calls that wait on it raise Closed. What is held stays held."""
         super().close()
 
+    # By what a handle of another class does these: a namespace's own name and share() are its user's.
+    def _own_name(self) -> str | None:
+        return self.name
+
+    def _own_ticket(self) -> list:
+        return self.share()
+
     def __repr__(self) -> str:
         try:
-            what = repr(self.name) if self.name is not None else "without a name"
+            name = self._own_name()
+            what = repr(name) if name is not None else "without a name"
             return f"<libipc.{type(self).__name__} {what} at {self._conn.address}>"
         except (AttributeError, ValueError):
             return f"<libipc.{type(self).__name__} that was never opened>"
 
     def __reduce__(self) -> tuple:
-        whole = _queue.attach, (type(self), self._conn.address, self.share())
+        whole = _queue.attach, (type(self), self._conn.address, self._own_ticket())
         return (*whole, self._state()) if self._state() else whole
 
 
@@ -120,7 +128,7 @@ class _Guard(_Sync):
 class _Lock(_Guard, _core.Lock):
     """What both kinds of locks have."""
 
-    __slots__ = ("_conn", "_session", "_raise_abandoned", "fence", "abandoned", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
 
     _make = staticmethod(_core.attach_lock)
     _recursive = False
@@ -131,10 +139,11 @@ class _Lock(_Guard, _core.Lock):
         *,
         mode: str = "either",
         raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
         conn: _conn.Conn | None = None,
     ) -> None:
         self.__setstate__((bool(raise_abandoned),))
-        self._open(name, mode, conn, self._recursive)
+        self._open(name, mode, conn, self._recursive, bool(refuse_deadlock))
 
     name = property(_core.Lock.name, doc="Its name; None for one without.")
 
@@ -148,7 +157,8 @@ class Lock(_Lock):
 
     Of the last acquisition through this handle, fence is a number that grows with every owner, and abandoned tells
     whether the owner before ended without releasing it: what the lock guards may be half done. With raise_abandoned
-    that acquisition raises AbandonedError, and the lock is held then.
+    that acquisition raises AbandonedError, and the lock is held then. With refuse_deadlock acquire() raises Deadlock
+    where it would wait for an owner that waits, in a circle of owners, for what this thread has.
     """
 
     __slots__ = ()
@@ -168,7 +178,7 @@ class Semaphore(_Sync, _core.Semaphore):
     The permits of a program that dies come back. value is how many there are at first; for mode="attach": as it is.
     """
 
-    __slots__ = ("_conn", "_session", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "__weakref__")
 
     _make = staticmethod(_core.attach_semaphore)
     _bounded = False
@@ -219,7 +229,7 @@ class BoundedSemaphore(Semaphore):
 class Event(_Sync, _core.Event):
     """A flag with the methods of threading.Event: set, clear, is_set, wait."""
 
-    __slots__ = ("_conn", "_session", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "__weakref__")
 
     _make = staticmethod(_core.attach_event)
 
@@ -259,10 +269,12 @@ class _Held(threading.local):
 class Condition(_Guard, _core.Condition):
     """A condition with the methods of threading.Condition: acquire, release, wait, wait_for, notify, notify_all.
 
-    Its lock is its own, one that its owner may acquire again. For fence, abandoned and raise_abandoned see Lock.
+    Its lock is the one that is given, a Lock or an RLock of the same hub, which several conditions may share; without
+    one it is its own, which its owner may acquire again. For fence, abandoned, raise_abandoned and refuse_deadlock see
+    Lock; wait() has the lock back in any case.
     """
 
-    __slots__ = ("_conn", "_session", "_held", "_raise_abandoned", "fence", "abandoned", "__weakref__")
+    __slots__ = ("_conn", "_session", "_held", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
 
     _make = staticmethod(_core.attach_condition)
 
@@ -271,11 +283,15 @@ class Condition(_Guard, _core.Condition):
         name: str | None = None,
         *,
         mode: str = "either",
+        lock: _Lock | None = None,
         raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
         conn: _conn.Conn | None = None,
     ) -> None:
+        if lock is not None and not isinstance(lock, _Lock):
+            raise TypeError(f"a condition's lock is a Lock or an RLock of libipc, not a {type(lock).__name__}")
         self.__setstate__((bool(raise_abandoned),))
-        self._open(name, mode, conn)
+        self._open(name, mode, lock._conn if conn is None and lock is not None else conn, bool(refuse_deadlock), lock)
 
     def __setstate__(self, state: tuple = (False,)) -> None:
         super().__setstate__(state)
@@ -338,7 +354,7 @@ class Barrier(_Sync, _core.Barrier):
     the last one to come, before the others go on: each party has its own. timeout is wait()'s where it has none.
     """
 
-    __slots__ = ("_conn", "_session", "_action", "_timeout", "__weakref__")
+    __slots__ = ("_conn", "_session", "_reference", "_action", "_timeout", "__weakref__")
 
     _make = staticmethod(_core.attach_barrier)
 

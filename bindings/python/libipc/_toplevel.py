@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Iterable
 
-from . import _conn, _core, _errors, _pipe, _queue, _sync
+from . import _conn, _core, _errors, _handles, _pipe, _queue
 
 _ADDRESS, _TYPE, _TICKET_FIELDS = 2, 3, 6
 
@@ -32,7 +32,7 @@ def wait(object_list: Iterable, timeout: float | None = None) -> list:
 
 def attach(ticket: object, *, conn: _conn.Conn | None = None):
     """Open what a share() gave a ticket for: a Queue, a JoinableQueue, a Connection, a Lock, an RLock, a Semaphore,
-    an Event, a Condition or a Barrier.
+    an Event, a Condition, a Barrier, a Dict, a List, a Namespace, a Value or an Array.
 
     Without a connection it is opened through one to the ticket's hub, which all such handles share.
     """
@@ -41,12 +41,8 @@ def attach(ticket: object, *, conn: _conn.Conn | None = None):
     if conn is None:
         conn = _conn.to_address(ticket[_ADDRESS])
     if ticket[_TYPE] == "pipe":
-        handle = _pipe.Connection._attach(conn, ticket)
-    elif ticket[_TYPE] in _sync.BY_TYPE:
-        handle = _sync.BY_TYPE[ticket[_TYPE]]._attach(conn, ticket)
-    else:
-        handle = _queue.Queue._attach(conn, ticket, _queue.JoinableQueue)
-    return _queue.opened(handle, conn)
+        return _queue.opened(_pipe.Connection._attach(conn, ticket), conn)
+    return _handles.attach(conn, ticket, ticket[_TYPE])
 
 
 class ValueLimits(namedtuple("ValueLimits", ("max_depth", "max_elements"))):

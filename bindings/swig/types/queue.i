@@ -35,6 +35,7 @@ typedef struct ipc_queue {
         ipc_err empty(bool *answer);
         ipc_err full(bool *answer);
         ipc_err flush(int64_t timeout_ms);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         ipc_err fd(int *descriptor);
         const char *name();

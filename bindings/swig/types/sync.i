@@ -6,6 +6,7 @@
  *
  *   ipc_grant *grant                     out: hidden; two results, fence and abandoned
  *   bool *locked, *mine, *act            out: hidden arguments that become results
+ *   ipc_lock *lock                       in:  a lock or null
  *   uint64_t *index                      out: likewise
  *   ipc_barrier_info *info               out: hidden; three results, parties, waiting and broken
  */
@@ -23,12 +24,13 @@
 
 typedef struct ipc_lock {
     %extend {
-        ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, ipc_err *failed);
+        ipc_lock(ipc_conn *conn, const char *name, int mode, bool recursive, bool refuse_deadlock, ipc_err *failed);
         ~ipc_lock();
         static ipc_lock *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);
         ipc_err release();
         ipc_err peek(bool *locked, bool *mine);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         bool recursive();
@@ -44,6 +46,7 @@ typedef struct ipc_semaphore {
         ipc_err acquire(int64_t timeout_ms);
         ipc_err release(uint32_t count);
         ipc_err value(uint64_t *count);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -59,6 +62,7 @@ typedef struct ipc_event {
         ipc_err clear();
         ipc_err is_set(bool *answer);
         ipc_err wait(int64_t timeout_ms);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -67,13 +71,14 @@ typedef struct ipc_event {
 
 typedef struct ipc_condition {
     %extend {
-        ipc_condition(ipc_conn *conn, const char *name, int mode, ipc_err *failed);
+        ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock, ipc_lock *lock, ipc_err *failed);
         ~ipc_condition();
         static ipc_condition *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);
         ipc_err release();
         ipc_err wait(int64_t timeout_ms, bool *answer, ipc_grant *grant);
         ipc_err notify(uint32_t count);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();
@@ -90,6 +95,7 @@ typedef struct ipc_barrier {
         ipc_err reset();
         ipc_err abort();
         ipc_err stat(ipc_barrier_info *info);
+        ipc_err refer(ipc_msg **value);
         ipc_err share(ipc_msg **value);
         const char *name();
         void close();

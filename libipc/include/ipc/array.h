@@ -34,7 +34,8 @@ typedef struct ipc_array_options {
  * Open an array, or a value. What makes it has to say its typecode and, of an array, its length.
  *
  * @return IPC_EOPTIONS it exists with another typecode or length; IPC_ERANGE, IPC_EKIND one of *values* does not fit the
- *         typecode; IPC_ETOOBIG *values* are more than 1 MiB: set a slice afterwards; as ipc_dict_open().
+ *         typecode; IPC_ETOOBIG *values* are more than 1 MiB, or than the hub takes: set a slice afterwards; IPC_EMEMORY;
+ *         as ipc_dict_open().
  */
 IPC_EXPORT ipc_err ipc_array_open(ipc_array **array, ipc_conn *conn, const char *name,
                                   const ipc_array_options *options);
@@ -68,6 +69,8 @@ IPC_EXPORT ipc_err ipc_array_set_slice(ipc_array *array, int64_t start, int64_t 
 IPC_EXPORT ipc_err ipc_array_acquire(ipc_array *array, int64_t timeout_ms, ipc_grant *grant);
 /** Release it. As ipc_lock_release() of a recursive lock. */
 IPC_EXPORT ipc_err ipc_array_release(ipc_array *array);
+/** Whether anybody has the lock, and whether this thread does. As ipc_lock_peek(). */
+IPC_EXPORT ipc_err ipc_array_peek(ipc_array *array, bool *locked, bool *mine);
 
 /** Any method, with any arguments. As ipc_dict_invoke(). */
 IPC_EXPORT ipc_err ipc_array_invoke(ipc_array *array, ipc_method method, const ipc_msg *arguments, ipc_msg **result);
@@ -84,6 +87,8 @@ IPC_EXPORT ipc_err ipc_array_attach(ipc_array **array, ipc_conn *conn, const ipc
 
 /** Its name, or NULL. Borrowed from the handle. */
 IPC_EXPORT const char *ipc_array_name(const ipc_array *array);
+/** The connection that it goes by: what is read through it is attached to on that. Borrowed from the handle. */
+IPC_EXPORT ipc_conn *ipc_array_conn(const ipc_array *array);
 /** Its typecode. */
 IPC_EXPORT char ipc_array_typecode(const ipc_array *array);
 /** How many numbers it has: that never changes. */

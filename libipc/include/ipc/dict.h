@@ -39,8 +39,9 @@ IPC_EXPORT ipc_err ipc_dict_open(ipc_dict **dict, ipc_conn *conn, const char *na
 /*
  * The functions below ask the hub, and are answered: they block for one round trip, may be called from any thread, and return
  * besides what they say: IPC_EDELETED; IPC_ELOST; IPC_ECLOSED; IPC_EINTR; IPC_ENOMEM; where a value is stored also
- * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone. Messages are borrowed; messages
- * out are the caller's: ipc_msg_free().
+ * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone; where one is read also IPC_EDEPTH
+ * and IPC_EELEMENTS, if it is beyond what this program accepts (see ipc_set_value_limits(); what was popped is gone then). Messages
+ * are borrowed; a method's messages out are the caller's: ipc_msg_free(), and may be NULL where they are of no interest.
  *
  * A key is a text here. Keys of other kinds (numbers, bytes, booleans, null, moments; 1, 1.0 and true are the same key) go by
  * ipc_dict_invoke().
@@ -59,9 +60,9 @@ IPC_EXPORT ipc_err ipc_dict_pop(ipc_dict *dict, const char *key, ipc_msg **value
 /** Store a value unless there is one; what is there then. */
 IPC_EXPORT ipc_err ipc_dict_set_default(ipc_dict *dict, const char *key, const ipc_msg *value, ipc_msg **there);
 /**
- * Add to an integer; where there is none it begins as 0.
- * @param[out] now  The sum; may be NULL.
- * @return IPC_OK; IPC_ERANGE the sum is beyond an int64_t: nothing was added; IPC_EKIND what is there is no integer.
+ * Add to a number; where there is none it begins as 0.
+ * @param[out] now  The sum; of a float its whole part. May be NULL.
+ * @return IPC_OK; IPC_ERANGE the sum of integers is beyond an int64_t; IPC_EKIND what is there is no number: nothing was added.
  */
 IPC_EXPORT ipc_err ipc_dict_increment(ipc_dict *dict, const char *key, int64_t by, int64_t *now);
 /**
@@ -76,7 +77,7 @@ IPC_EXPORT ipc_err ipc_dict_compare_set(ipc_dict *dict, const char *key, const i
 IPC_EXPORT ipc_err ipc_dict_length(ipc_dict *dict, uint64_t *length);
 /** Its keys, in the order in which they came: a sequence. */
 IPC_EXPORT ipc_err ipc_dict_keys(ipc_dict *dict, ipc_msg **keys);
-/** All of it, as a map. @return IPC_OK; IPC_ETOOBIG. */
+/** All of it, as a map. @return IPC_OK; IPC_ETOOBIG more than the hub sends at once (max_message). */
 IPC_EXPORT ipc_err ipc_dict_copy(ipc_dict *dict, ipc_msg **map);
 /** Store all pairs of a map, in one step. */
 IPC_EXPORT ipc_err ipc_dict_update(ipc_dict *dict, const ipc_msg *map);
@@ -113,6 +114,8 @@ IPC_EXPORT ipc_err ipc_dict_attach(ipc_dict **dict, ipc_conn *conn, const ipc_ms
 
 /** Its name, or NULL. Borrowed from the handle. */
 IPC_EXPORT const char *ipc_dict_name(const ipc_dict *dict);
+/** The connection that it goes by: what is read through it is attached to on that. Borrowed from the handle. */
+IPC_EXPORT ipc_conn *ipc_dict_conn(const ipc_dict *dict);
 /** Whether it is a namespace. */
 IPC_EXPORT bool ipc_dict_names(const ipc_dict *dict);
 

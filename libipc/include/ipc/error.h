@@ -59,7 +59,8 @@ IPC_BEGIN_DECLS
     X(IPC_EINDEX, -43, "no such index")                                                                                \
     X(IPC_EABSENT, -44, "no such value")                                                                               \
     X(IPC_ERANGE, -45, "a number beyond what its type holds")                                                          \
-    X(IPC_EKIND, -46, "a value of another kind than needed")
+    X(IPC_EKIND, -46, "a value of another kind than needed")                                                           \
+    X(IPC_EDEADLOCK, -47, "waiting would never end: a deadlock")
 
 typedef enum ipc_err {
 #define IPC_ERROR_ENUM(code, value, text) code = (value),

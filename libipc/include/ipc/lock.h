@@ -19,14 +19,15 @@ typedef struct ipc_grant {
 } ipc_grant;
 
 typedef struct ipc_lock_options {
-    size_t size;        /**< sizeof(ipc_lock_options): set by the INIT macro. */
-    ipc_open_mode mode; /**< Attach, create, or either. */
-    bool recursive;     /**< An RLock: its owner may acquire it again, and nobody else may release it. */
+    size_t size;          /**< sizeof(ipc_lock_options): set by the INIT macro. */
+    ipc_open_mode mode;   /**< Attach, create, or either. */
+    bool recursive;       /**< An RLock: its owner may acquire it again, and nobody else may release it. */
+    bool refuse_deadlock; /**< Of this handle: to acquire what would be waited for without an end is IPC_EDEADLOCK. */
 } ipc_lock_options;
 
 #define IPC_LOCK_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
-        sizeof(ipc_lock_options), IPC_OPEN_EITHER, false                                                               \
+        sizeof(ipc_lock_options), IPC_OPEN_EITHER, false, false                                                        \
     }
 
 /**
@@ -45,7 +46,8 @@ IPC_EXPORT ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *na
  * Acquire it. Who waits longest is first. A lock that is not recursive is not given to its owner again: that waits, too.
  *
  * @param[out] grant  What it brought; NULL: of no interest.
- * @return IPC_OK; IPC_ETIMEOUT; IPC_EINTR a signal came and the wait hook says so; IPC_EDELETED; IPC_ELIMIT; IPC_ELOST; IPC_ECLOSED;
+ * @return IPC_OK; IPC_ETIMEOUT; IPC_EDEADLOCK the owner waits, in a circle of owners, for what the calling thread has, and the handle
+ *         refuses that; IPC_EINTR a signal came and the wait hook says so; IPC_EDELETED; IPC_ELIMIT; IPC_ELOST; IPC_ECLOSED;
  *         IPC_ENOMEM.
  * Thread safety: any thread; the calling thread is the owner. Blocking: up to timeout_ms.
  */

@@ -45,15 +45,20 @@ void ipc__conns_reinit(void)
 
 /* ---- making ---- */
 
-static void init_sync(ipc_conn *conn)
+void ipc__cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&conn->lock, NULL);
-    pthread_cond_init(&conn->changed, &monotonic);
-    pthread_cond_init(&conn->thread_wake, &monotonic);
+    pthread_cond_init(cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
+}
+
+static void init_sync(ipc_conn *conn)
+{
+    pthread_mutex_init(&conn->lock, NULL);
+    ipc__cond_init(&conn->changed);
+    ipc__cond_init(&conn->thread_wake);
     conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
@@ -184,7 +189,7 @@ static void say_bye(ipc_conn *conn)
     ipc__pending_add(conn, &pending);
     ipc__conn_wait_deaf(conn, ipc__pending_done, &pending, ipc__deadline(ipc__now(), CLOSE_MS));
     if (!pending.done) {
-        DL_DELETE(conn->pending, &pending);
+        ipc__pending_forget(conn, &pending);
     }
     ipc__buf_free(&pending.reply);
     conn->parted = pending.done && !pending.err;
@@ -502,10 +507,11 @@ void ipc__conn_forked(ipc_conn *conn)
         conn->link->ops->abandon(conn->link);
         conn->link = NULL;
     }
-    conn->pending = NULL;
+    memset(conn->pending, 0, sizeof conn->pending);
     conn->spun = conn->driving = conn->thread_drives = conn->thread_parked = conn->thread_ticks = conn->kicked = false;
     conn->has_thread = conn->stop = conn->connecting = false;
     conn->followers = 0;
+    conn->askers = NULL;
     if (conn->closing) {
         conn->state = IPC__CONN_CLOSED; /* the thread that was about it is not here to end it */
         if (conn->heir_control >= 0) {
@@ -521,6 +527,6 @@ void ipc__conn_forked(ipc_conn *conn)
             conn->slots[id].handle->in.getters = 0;
             ipc__handle_reset(conn->slots[id].handle);
         }
-        conn->slots[id].close_seq = 0;
     }
+    ipc__slots_tidy(conn);
 }

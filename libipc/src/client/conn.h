@@ -23,12 +23,19 @@ typedef enum ipc__conn_state {
     IPC__CONN_CLOSED,
 } ipc__conn_state;
 
+enum { IPC__PENDINGS = 64 }; /* a power of two */
+
 /* A request that waits for its reply; lives on the caller's stack. */
 typedef struct ipc__pending {
     uint64_t seq;
     bool done;
     ipc_err err;    /* of the reply */
     ipc__buf reply; /* its fields, or an error's words */
+    bool keeps;     /* its fields stay where they came: */
+    ipc__block *block;
+    ipc__bytes fields;
+    pthread_cond_t *wake; /* of the thread that follows until it is done; NULL: it does not */
+    struct ipc__pending *prev_follower, *next_follower;
     struct ipc__pending *prev, *next;
 } ipc__pending;
 
@@ -36,6 +43,7 @@ typedef struct ipc__pending {
 typedef struct ipc__slot {
     struct ipc__handle *handle;
     uint64_t close_seq;
+    uint32_t next_free; /* while it is nobody's; 0: the last */
 } ipc__slot;
 
 struct ipc_conn {
@@ -74,11 +82,12 @@ struct ipc_conn {
     ipc__buf header; /* of every envelope: packed once a session */
     uint64_t flushed_at;
     uint64_t flushed_seq;
-    bool waiting_out; /* the outbox is not empty, and somebody will send it soon */
-    bool busy;        /* so much is sent that it pays to gather it */
-    ipc__pending *pending;
+    bool waiting_out;                     /* the outbox is not empty, and somebody will send it soon */
+    bool busy;                            /* so much is sent that it pays to gather it */
+    ipc__pending *pending[IPC__PENDINGS]; /* by their numbers */
     ipc__slot *slots;
     uint32_t slot_count;
+    uint32_t free_slot;  /* the first one that is nobody's; 0: there is none */
     unsigned looks;      /* at what came */
     uint64_t checked_at; /* without a thread: when the control socket was looked at last (ticks) */
     uint64_t heard_at;   /* remote: when the hub was heard last */
@@ -102,8 +111,9 @@ struct ipc_conn {
     bool kicked;
     int wake; /* eventfd: makes whoever drives look up */
     unsigned followers;
-    unsigned watchers;  /* handles whose descriptor somebody waits on: the library's thread moves things for them */
-    uint64_t active_at; /* a caller drove, or posted */
+    ipc__pending *askers; /* those of them that wait for a reply: each is woken by its own, the others by changed */
+    unsigned watchers;    /* handles whose descriptor somebody waits on: the library's thread moves things for them */
+    uint64_t active_at;   /* a caller drove, or posted */
     pthread_t thread;
     bool has_thread;
     bool stop;
@@ -154,6 +164,17 @@ void ipc__conns_unlock(void);
 ipc_conn *ipc__conns_first(void);
 void ipc__conns_reinit(void);
 
+/* ---- numbers for handles (slots.c); the lock is held ---- */
+
+/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
+uint32_t ipc__slot_take(ipc_conn *conn, struct ipc__handle *handle);
+
+/* It is nobody's any more. */
+void ipc__slot_give(ipc_conn *conn, uint32_t id);
+
+/* Another session, or a fork: all that have no handle are free, whatever was on its way. */
+void ipc__slots_tidy(ipc_conn *conn);
+
 /* ---- sending (session.c); the lock is held ---- */
 
 /* Begin an operation. Then pack its fields into the packer, and post it. */
@@ -171,12 +192,24 @@ void ipc__conn_kick(ipc_conn *conn);
 /* Send the request begun before, and wait for its reply: its fields are in pending->reply, to be freed. */
 ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
+/* The same, but the fields are not copied: pending->fields, as long as pending->block, a reference. */
+ipc_err ipc__conn_call_keep(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
+
 /* The same for a request whose timeout is ours alone: an answer that is late is dropped. */
 ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline);
 
 /* Its two halves: register the request that was begun last; whether it is answered. */
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending);
 bool ipc__pending_done(void *pending);
+
+/* Nobody waits for it any more. */
+void ipc__pending_forget(ipc_conn *conn, ipc__pending *pending);
+
+/* The request of this number; NULL: none. */
+ipc__pending *ipc__pending_find(ipc_conn *conn, uint64_t seq);
+
+/* It is answered, or never will be: whoever waits for it goes on. */
+void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err);
 
 /* The session ended: every request that waits gets an error instead of its reply. */
 void ipc__pendings_end(ipc_conn *conn, ipc_err err);
@@ -197,6 +230,9 @@ ipc_err ipc__conn_wait_deaf(ipc_conn *conn, bool (*done)(void *arg), void *arg, 
 
 /* Where deliveries lie in shared memory: look for a while, if that pays. Whether something came. */
 bool ipc__conn_spin(ipc_conn *conn);
+
+/* A condition variable whose timeouts are of the monotonic clock. */
+void ipc__cond_init(pthread_cond_t *cond);
 
 /* Wait until something changes, for as long as that takes. What other threads need to get on is let go meanwhile. */
 void ipc__conn_await_change(ipc_conn *conn);

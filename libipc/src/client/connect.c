@@ -470,8 +470,9 @@ ipc_err ipc__conn_connect(ipc_conn *conn)
         if (conn->slots[id].handle) {
             ipc__handle_reset(conn->slots[id].handle);
         }
-        conn->slots[id] = (ipc__slot){0};
+        conn->slots[id].handle = NULL;
     }
+    ipc__slots_tidy(conn);
     conn->generation++;
     ipc_err err = conn->address.scheme == IPC__SCHEME_TCP ? bind_remote(conn, deadline) : connect_local(conn, deadline);
     err = err ? err : ipc__conn_start_thread(conn);

@@ -6,7 +6,6 @@
 #include "util/error.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 /* A code of the hub's: 0, or one that has a name. */
 static bool is_code(int64_t code)
@@ -61,23 +60,26 @@ static bool on_reply(ipc_conn *conn, const ipc__head *head, ipc__envelope *envel
         !skip(envelope, head->fields - 1, &span)) {
         return false;
     }
-    if (head->handle && head->handle < conn->slot_count && conn->slots[head->handle].close_seq == head->seq) {
-        conn->slots[head->handle].close_seq = 0;
+    if (head->seq && head->handle && head->handle < conn->slot_count &&
+        conn->slots[head->handle].close_seq == head->seq) {
+        ipc__slot_give(conn, head->handle);
         return true;
     }
     if (head->seq == conn->ping_seq && head->seq) {
         on_pong(conn, hub_now);
     }
-    ipc__pending *pending;
-    DL_SEARCH_SCALAR(conn->pending, pending, seq, head->seq);
+    ipc__pending *pending = ipc__pending_find(conn, head->seq);
     if (!pending) {
         return true; /* whoever asked has given up */
     }
-    DL_DELETE(conn->pending, pending);
-    pending->done = true;
-    pending->err = (ipc_err)code;
+    ipc__pending_end(conn, pending, (ipc_err)code);
     if (code) {
         return keep_words(pending, span);
+    }
+    if (pending->keeps) {
+        pending->block = ipc__block_ref(envelope->frames[0]);
+        pending->fields = span;
+        return true;
     }
     ipc__buf_write(&pending->reply, (const char *)span.data, span.length);
     pending->err = pending->reply.failed ? IPC_ENOMEM : IPC_OK;

@@ -90,7 +90,7 @@ static ipc_err wait_for_room(ipc__handle *handle, uint64_t length, uint64_t dead
         ipc__pending_add(handle->conn, &room.ping);
         err = ipc__conn_wait(handle->conn, has_news, &room, deadline);
         if (!room.ping.done) {
-            DL_DELETE(handle->conn->pending, &room.ping);
+            ipc__pending_forget(handle->conn, &room.ping);
         } else if (!err && room.ping.err) {
             err = room.ping.err == IPC_ELOST ? ipc__conn_lost(handle->conn) : ipc__fail_plain(room.ping.err);
         }

@@ -95,19 +95,45 @@ bool ipc__pending_done(void *pending)
     return ((ipc__pending *)pending)->done;
 }
 
+static ipc__pending **pendings_of(ipc_conn *conn, uint64_t seq)
+{
+    return &conn->pending[seq % IPC__PENDINGS];
+}
+
 void ipc__pending_add(ipc_conn *conn, ipc__pending *pending)
 {
     *pending = (ipc__pending){.seq = conn->seq};
-    DL_APPEND(conn->pending, pending);
+    DL_APPEND(*pendings_of(conn, pending->seq), pending);
+}
+
+void ipc__pending_forget(ipc_conn *conn, ipc__pending *pending)
+{
+    DL_DELETE(*pendings_of(conn, pending->seq), pending);
+}
+
+ipc__pending *ipc__pending_find(ipc_conn *conn, uint64_t seq)
+{
+    ipc__pending *pending;
+    DL_SEARCH_SCALAR(*pendings_of(conn, seq), pending, seq, seq);
+    return pending;
+}
+
+void ipc__pending_end(ipc_conn *conn, ipc__pending *pending, ipc_err err)
+{
+    ipc__pending_forget(conn, pending);
+    pending->err = err;
+    pending->done = true;
+    if (pending->wake) {
+        pthread_cond_signal(pending->wake);
+    }
 }
 
 void ipc__pendings_end(ipc_conn *conn, ipc_err err)
 {
-    while (conn->pending) {
-        ipc__pending *pending = conn->pending;
-        DL_DELETE(conn->pending, pending);
-        pending->err = err;
-        pending->done = true;
+    for (size_t i = 0; i < IPC__PENDINGS; i++) {
+        while (conn->pending[i]) {
+            ipc__pending_end(conn, conn->pending[i], err);
+        }
     }
 }
 
@@ -141,17 +167,18 @@ ipc_err ipc__conn_ask(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
     ipc__pending_add(conn, pending);
     ipc_err err = ipc__conn_wait(conn, ipc__pending_done, pending, deadline);
     if (!pending->done) {
-        DL_DELETE(conn->pending, pending);
+        ipc__pending_forget(conn, pending);
         return err;
     }
     return answer(conn, pending);
 }
 
-ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+static ipc_err call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline, bool keeps)
 {
     ipc__pending_add(conn, pending);
+    pending->keeps = keeps;
     if (conn->out.ops.failed) {
-        DL_DELETE(conn->pending, pending);
+        ipc__pending_forget(conn, pending);
         ipc__outbox_reset(&conn->out);
         ipc__conn_lose(conn, IPC_ENOMEM);
         return ipc__fail_plain(IPC_ENOMEM);
@@ -165,7 +192,17 @@ ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
         err = cancel(conn, pending);
     }
     if (!pending->done) {
-        DL_DELETE(conn->pending, pending);
+        ipc__pending_forget(conn, pending);
     }
     return err ? err : answer(conn, pending);
+}
+
+ipc_err ipc__conn_call(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    return call(conn, pending, deadline, false);
+}
+
+ipc_err ipc__conn_call_keep(ipc_conn *conn, ipc__pending *pending, uint64_t deadline)
+{
+    return call(conn, pending, deadline, true);
 }

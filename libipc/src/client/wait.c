@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 enum {
     LOOK_UP_US = 100 * 1000, /* how often a wait asks whether it is interrupted */
@@ -147,6 +148,21 @@ void ipc__conn_read_control(ipc_conn *conn)
     }
 }
 
+/*
+ * Nobody drives: one of those who follow has to. Those who wait for no reply look at every change anyway; of the others one is
+ * woken, which drives, or passes it on when it is done itself.
+ */
+static void pass_on(ipc_conn *conn)
+{
+    if (conn->driving || !conn->followers) {
+        return;
+    }
+    pthread_cond_broadcast(&conn->changed);
+    if (conn->askers) {
+        pthread_cond_signal(conn->askers->wake);
+    }
+}
+
 /* Wait on the descriptors until something comes or the time. Whether the wait was interrupted by a signal. */
 static bool drive(ipc_conn *conn, uint64_t until)
 {
@@ -186,6 +202,9 @@ static bool drive(ipc_conn *conn, uint64_t until)
     if (conn->followers) {
         pthread_cond_broadcast(&conn->changed);
     }
+    if (conn->thread_drives) {
+        pass_on(conn); /* it was asked to leave that to a caller, perhaps */
+    }
     return signalled;
 }
 
@@ -208,14 +227,35 @@ bool ipc__conn_spin(ipc_conn *conn)
     conn->driving = false;
     conn->spun = !came; /* once is enough */
     ipc__conn_pump(conn);
-    if (conn->followers) {
-        pthread_cond_broadcast(&conn->changed);
-    }
+    pass_on(conn);
     return came;
 }
 
+static void sleep_on(ipc_conn *conn, pthread_cond_t *cond, uint64_t until)
+{
+    if (until == IPC__NEVER) {
+        pthread_cond_wait(cond, &conn->lock);
+    } else {
+        struct timespec end = timespec_of(until);
+        pthread_cond_timedwait(cond, &conn->lock, &end);
+    }
+}
+
+/* Wait for one's own reply, or to drive: however many others wait, nobody wakes for theirs. */
+static void sleep_until_answered(ipc_conn *conn, ipc__pending *pending, uint64_t until)
+{
+    pthread_cond_t answered;
+    ipc__cond_init(&answered);
+    pending->wake = &answered;
+    DL_APPEND2(conn->askers, pending, prev_follower, next_follower);
+    sleep_on(conn, &answered, until);
+    DL_DELETE2(conn->askers, pending, prev_follower, next_follower);
+    pending->wake = NULL;
+    pthread_cond_destroy(&answered);
+}
+
 /* Wait for a change that another thread makes. */
-static void follow(ipc_conn *conn, uint64_t until)
+static void follow(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint64_t until)
 {
     conn->followers++;
     if (conn->thread_drives && !conn->kicked) {
@@ -223,11 +263,10 @@ static void follow(ipc_conn *conn, uint64_t until)
         eventfd_write(conn->wake, 1);
     }
     ipc__sleep_begin();
-    if (until == IPC__NEVER) {
-        pthread_cond_wait(&conn->changed, &conn->lock);
+    if (done == ipc__pending_done) {
+        sleep_until_answered(conn, arg, until);
     } else {
-        struct timespec end = timespec_of(until);
-        pthread_cond_timedwait(&conn->changed, &conn->lock, &end);
+        sleep_on(conn, &conn->changed, until);
     }
     conn->followers--;
     if (hooks && hooks->after) {
@@ -273,6 +312,7 @@ static bool interrupted(ipc_conn *conn)
     if (!hooks || !hooks->interrupted) {
         return false;
     }
+    pass_on(conn); /* it may take its time */
     pthread_mutex_unlock(&conn->lock);
     bool stop = hooks->interrupted(hooks->arg);
     pthread_mutex_lock(&conn->lock);
@@ -307,7 +347,7 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         uint64_t until = deadline < look_up ? deadline : look_up;
         ipc__conn_flush(conn);
         if (conn->driving) {
-            follow(conn, until);
+            follow(conn, done, arg, until);
         } else if (!done(arg) && conn->state == IPC__CONN_LIVE) {
             signalled = drive(conn, until);
         }
@@ -324,8 +364,8 @@ ipc_err ipc__conn_wait(ipc_conn *conn, bool (*done)(void *arg), void *arg, uint6
 {
     ipc_err err = wait_until(conn, done, arg, deadline);
     /* Somebody must drive on: one of those who follow, or the library's thread. */
-    if (conn->followers && !conn->driving) {
-        pthread_cond_broadcast(&conn->changed);
+    if (conn->followers) {
+        pass_on(conn);
     } else if (!conn->driving) {
         ipc__conn_kick(conn);
     }

@@ -12,6 +12,9 @@
 /* bytes[] may begin inside the struct's tail padding: sizes count from here, not from sizeof. */
 enum { MSG_HEAD = offsetof(ipc_msg, bytes) };
 
+/* Bytes that are rather kept where they came than copied. */
+enum { BORROW_MIN = 1024 };
+
 /* The slack behind a built message that is worth giving back. */
 enum { SLACK_MAX = 4096 };
 
@@ -95,7 +98,20 @@ ipc_err ipc_msg_from_bytes(ipc_msg **out, const void *bytes, size_t length)
     return IPC_OK;
 }
 
-static ipc_err copy_within(ipc_msg **out, const void *bytes, size_t length, ipc_value_limits limits)
+/* A message that is no good is freed. */
+static ipc_err check_within(ipc_msg **msg, ipc_value_limits limits)
+{
+    ipc_err err = ipc__scan_within((*msg)->data, (*msg)->length, limits);
+    if (err) {
+        ipc_msg_free(*msg);
+        *msg = NULL;
+        return err;
+    }
+    atomic_store_explicit(&(*msg)->checked, true, memory_order_relaxed);
+    return IPC_OK;
+}
+
+ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
 {
     *out = ipc__msg_new(length);
     if (!*out) {
@@ -104,26 +120,31 @@ static ipc_err copy_within(ipc_msg **out, const void *bytes, size_t length, ipc_
     if (length > 0) {
         memcpy((*out)->bytes, bytes, length);
     }
-    ipc_err err = ipc__scan_within((*out)->data, length, limits);
-    if (err) {
-        ipc_msg_free(*out);
-        *out = NULL;
-        return err;
-    }
-    atomic_store_explicit(&(*out)->checked, true, memory_order_relaxed);
-    return IPC_OK;
+    return check_within(out, (ipc_value_limits)IPC_VALUE_LIMITS_INIT);
 }
 
-ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length)
+static void give_up_block(void *block)
 {
-    return copy_within(out, bytes, length, (ipc_value_limits)IPC_VALUE_LIMITS_INIT);
+    ipc__block_unref(block);
 }
 
-ipc_err ipc__msg_result(ipc_msg **out, const void *bytes, size_t length)
+ipc_err ipc__msg_result(ipc_msg **out, ipc__bytes value, ipc__block *block)
 {
     ipc_value_limits limits = ipc_get_value_limits();
     limits.max_depth += IPC__DEPTH_EXTRA;
-    return copy_within(out, bytes, length, limits);
+    if (value.length <= BORROW_MIN) {
+        *out = ipc__msg_new(value.length);
+        if (*out) {
+            memcpy((*out)->bytes, value.data, value.length);
+        }
+        ipc__block_unref(block);
+    } else {
+        *out = ipc__msg_borrow(value.data, value.length, give_up_block, block);
+        if (!*out) {
+            ipc__block_unref(block);
+        }
+    }
+    return *out ? check_within(out, limits) : ipc__fail_plain(IPC_ENOMEM);
 }
 
 /* Copy what others may still write. False: out of memory. */

@@ -5,7 +5,9 @@
 #ifndef IPC__MSG_H
 #define IPC__MSG_H
 
+#include "util/block.h"
 #include "util/buf.h"
+#include "wire/read.h"
 
 #include <ipc/msg.h>
 #include <stdatomic.h>
@@ -70,8 +72,11 @@ static inline const unsigned char *ipc__msg_data(const ipc_msg *msg)
 /* A message with a copy of what a hub answered: checked, but not against the limits that the program has for values. */
 ipc_err ipc__msg_answer(ipc_msg **out, const void *bytes, size_t length);
 
-/* A message with a copy of a method's result: checked by the program's limits, which the levels that a method adds do not count for. */
-ipc_err ipc__msg_result(ipc_msg **out, const void *bytes, size_t length);
+/*
+ * A message around a method's result, in a block whose reference is the message's from here on, or given up: checked by the program's
+ * limits, which the levels that a method adds do not count for.
+ */
+ipc_err ipc__msg_result(ipc_msg **out, ipc__bytes value, ipc__block *block);
 
 /* A text of the message (data lies in its bytes) with a NUL behind it, valid as long as the message. NULL: no memory. */
 const char *ipc__msg_text(const ipc_msg *msg, const char *data, size_t length);

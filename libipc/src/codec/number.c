@@ -198,6 +198,19 @@ static bool too_large(const ipc_value *value, const ipc__number *number)
     return value->kind == IPC_KIND_EXT && number->form == IPC__NUMBER_BIG;
 }
 
+/* Of integers that may be above an int64_t. False: the sum is beyond one. */
+static bool add_integers(const ipc__number *a, const ipc__number *b, int64_t *sum)
+{
+    if (a->form == IPC__NUMBER_UINT) {
+        return b->form == IPC__NUMBER_INT && !__builtin_add_overflow(a->as.u, b->as.i, sum);
+    }
+    if (a->form != IPC__NUMBER_INT) {
+        return false;
+    }
+    return b->form == IPC__NUMBER_UINT ? !__builtin_add_overflow(a->as.i, b->as.u, sum)
+                                       : b->form == IPC__NUMBER_INT && !__builtin_add_overflow(a->as.i, b->as.i, sum);
+}
+
 ipc_err ipc__number_add(const ipc_value *a, const ipc_value *b, ipc_value *sum)
 {
     ipc__number first;
@@ -211,8 +224,7 @@ ipc_err ipc__number_add(const ipc_value *a, const ipc_value *b, ipc_value *sum)
         return IPC_OK;
     }
     *sum = (ipc_value){.kind = IPC_KIND_INT};
-    if (large || first.form != IPC__NUMBER_INT || second.form != IPC__NUMBER_INT ||
-        __builtin_add_overflow(first.as.i, second.as.i, &sum->as.i)) {
+    if (large || !add_integers(&first, &second, &sum->as.i)) {
         return ipc__fail(IPC_ERANGE, "the sum is beyond 64 bits, with a sign: nothing was added");
     }
     return IPC_OK;

@@ -145,6 +145,12 @@ ipc_err ipc_array_set_float(ipc_array *array, int64_t index, double number)
 
 ipc_err ipc_array_increment(ipc_array *array, int64_t index, int64_t by, int64_t *now)
 {
+    if (array->typecode == 'f' || array->typecode == 'd') { /* the hub would add, and give a float */
+        if (now) {
+            *now = 0;
+        }
+        return ipc__fail(IPC_EKIND, "an element of typecode %c is a float: add by invoke()", array->typecode);
+    }
     ipc__arguments arguments;
     ipc__arguments_begin(&arguments, 2);
     ipc__arguments_int(&arguments, index);
@@ -185,6 +191,11 @@ ipc_err ipc_array_release(ipc_array *array)
     return ipc__guard_release(&array->base);
 }
 
+ipc_err ipc_array_peek(ipc_array *array, bool *locked, bool *mine)
+{
+    return ipc__guard_peek(&array->base, locked, mine);
+}
+
 /* ---- as any handle ---- */
 
 ipc_err ipc_array_refer(ipc_array *array, ipc_msg **reference)
@@ -211,6 +222,11 @@ ipc_err ipc_array_invoke_packed(ipc_array *array, ipc_method method, const void 
 const char *ipc_array_name(const ipc_array *array)
 {
     return array->base.name;
+}
+
+ipc_conn *ipc_array_conn(const ipc_array *array)
+{
+    return array->base.conn;
 }
 
 void ipc_array_close(ipc_array *array)

@@ -93,7 +93,7 @@ ipc_err ipc_dict_increment(ipc_dict *dict, const char *key, int64_t by, int64_t 
     ipc__arguments_begin(&arguments, 2);
     ipc__arguments_text(&arguments, key);
     ipc__arguments_int(&arguments, by);
-    return ipc__invoke_for_int(&dict->base, IPC_METHOD_INCREMENT, &arguments, now);
+    return ipc__invoke_for_sum(&dict->base, IPC_METHOD_INCREMENT, &arguments, now);
 }
 
 ipc_err ipc_dict_compare_set(ipc_dict *dict, const char *key, const ipc_msg *old, const ipc_msg *value, bool *was)
@@ -176,6 +176,11 @@ ipc_err ipc_dict_invoke_packed(ipc_dict *dict, ipc_method method, const void *ar
 const char *ipc_dict_name(const ipc_dict *dict)
 {
     return dict->base.name;
+}
+
+ipc_conn *ipc_dict_conn(const ipc_dict *dict)
+{
+    return dict->base.conn;
 }
 
 void ipc_dict_close(ipc_dict *dict)

@@ -24,31 +24,6 @@ static void forget_parents_calls(ipc__handle *handle)
     }
 }
 
-/* ---- numbers ---- */
-
-/* A number that no handle has, and that no CLOSE is on its way for. 0: there is none. */
-static uint32_t free_number(ipc_conn *conn)
-{
-    for (uint32_t id = 1; id < conn->slot_count; id++) {
-        if (!conn->slots[id].handle && !conn->slots[id].close_seq) {
-            return id;
-        }
-    }
-    uint32_t id = conn->slot_count ? conn->slot_count : 1;
-    uint32_t count = conn->slot_count ? 2 * conn->slot_count : 16;
-    if (count > IPC__HANDLES_MAX) {
-        return 0;
-    }
-    ipc__slot *slots = realloc(conn->slots, count * sizeof *slots);
-    if (!slots) {
-        return 0;
-    }
-    memset(slots + conn->slot_count, 0, (count - conn->slot_count) * sizeof *slots);
-    conn->slots = slots;
-    conn->slot_count = count;
-    return id;
-}
-
 /* ---- opening ---- */
 
 static void pack_where(msgpack_packer *packer, const ipc__where *where)
@@ -70,13 +45,18 @@ static void pack_where(msgpack_packer *packer, const ipc__where *where)
 static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_open_mode mode, ipc__buf *reply)
 {
     ipc_conn *conn = handle->conn;
-    uint32_t id = free_number(conn);
+    if (handle->open.length > conn->welcome.max_message) { /* over ZeroMQ it would never get there */
+        return ipc__fail(IPC_ETOOBIG, "options of %zu bytes; the hub allows %llu", handle->open.length,
+                         (unsigned long long)conn->welcome.max_message);
+    }
+    uint32_t id = ipc__slot_take(conn, handle);
     if (id == 0) {
         return ipc__fail(IPC_ELIMIT, "this session has its %d handles, or memory ran out", IPC__HANDLES_MAX);
     }
     handle->id = id;
     handle->generation = conn->generation;
     if (conn->link->ops->claims && !conn->link->ops->claims->opened(conn->link, id)) {
+        ipc__slot_give(conn, id);
         return ipc__fail_plain(IPC_ENOMEM);
     }
     msgpack_packer packer = ipc__op_begin(conn, IPC__OP_OPEN, id, 4);
@@ -84,7 +64,6 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
     msgpack_pack_int(&packer, mode);
     pack_where(&packer, where);
     ipc__buf_write(&conn->out.ops, (const char *)handle->open.data, handle->open.length);
-    conn->slots[id].handle = handle;
     ipc__pending pending;
     ipc_err err = ipc__conn_call(conn, &pending, IPC__NEVER);
     if (err) {
@@ -99,6 +78,8 @@ static ipc_err open_at_hub(ipc__handle *handle, const ipc__where *where, ipc_ope
             ipc__op_begin(conn, IPC__OP_CLOSE, id, 0);
             conn->slots[id].close_seq = conn->seq;
             ipc__conn_kick(conn);
+        } else {
+            ipc__slot_give(conn, id);
         }
     }
     if (reply && !err) {
@@ -327,12 +308,12 @@ void ipc__handle_close(ipc__handle *handle)
         known = known && conn->slots[handle->id].handle == handle;
         if (known && conn->state == IPC__CONN_LIVE) {
             ipc__take_report(handle);
+            conn->slots[handle->id].handle = NULL;
             ipc__op_begin(conn, IPC__OP_CLOSE, handle->id, 0);
             conn->slots[handle->id].close_seq = conn->seq;
             ipc__conn_flush(conn);
-        }
-        if (known) {
-            conn->slots[handle->id].handle = NULL;
+        } else if (known) {
+            ipc__slot_give(conn, handle->id);
         }
         ipc__prefetch_clear(&handle->in);
         ipc__take_signal(handle); /* whoever waits on it looks, and learns it */

@@ -76,14 +76,20 @@ void ipc__arguments_maybe(ipc__arguments *arguments, const ipc_msg *msg)
 
 /* ---- invoking ---- */
 
-static ipc_err read_result(const ipc__buf *reply, ipc_msg **result)
+/* The block is the message's from here on, or given up. */
+static ipc_err read_result(ipc__bytes fields, ipc__block *block, ipc_msg **result)
 {
-    ipc_cursor at = {reply->data, reply->data + reply->length};
+    ipc_cursor at = {fields.data, fields.data + fields.length};
     ipc__bytes value;
     if (!ipc__read_bin(&at, &value)) {
+        ipc__block_unref(block);
         return ipc__fail(IPC_EPROTO, "the hub's answer to INVOKE is no value");
     }
-    return result ? ipc__msg_result(result, value.data, value.length) : IPC_OK;
+    if (!result) {
+        ipc__block_unref(block);
+        return IPC_OK;
+    }
+    return ipc__msg_result(result, value, block);
 }
 
 ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *packed, size_t length, ipc_msg **result)
@@ -101,6 +107,11 @@ ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *p
     if (handle->end) {
         return ipc__handle_leave(handle, ipc__fail_plain(handle->end));
     }
+    if (length >
+        handle->conn->welcome.max_message) { /* over ZeroMQ it would never get there, nor would anything behind it */
+        return ipc__handle_leave(handle, ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %llu", length,
+                                                   (unsigned long long)handle->conn->welcome.max_message));
+    }
     size_t start = handle->conn->out.ops.length;
     msgpack_packer packer = ipc__op_begin(handle->conn, IPC__OP_INVOKE, handle->id, 2);
     msgpack_pack_uint32(&packer, (uint32_t)method);
@@ -109,10 +120,10 @@ ipc_err ipc__invoke_packed(ipc__handle *handle, ipc_method method, const void *p
         return ipc__handle_leave(handle, err);
     }
     ipc__pending pending;
-    err = ipc__conn_call(handle->conn, &pending, IPC__NEVER);
-    err = err ? err : read_result(&pending.reply, result);
+    err = ipc__conn_call_keep(handle->conn, &pending, IPC__NEVER);
+    err = ipc__handle_leave(handle, err);
     ipc__buf_free(&pending.reply);
-    return ipc__handle_leave(handle, err);
+    return err ? err : read_result(pending.fields, pending.block, result);
 }
 
 ipc_err ipc__invoke_msg(ipc__handle *handle, ipc_method method, const ipc_msg *arguments, ipc_msg **result)
@@ -166,6 +177,25 @@ ipc_err ipc__invoke_for_int(ipc__handle *handle, ipc_method method, ipc__argumen
     return err;
 }
 
+/* A float's whole part, or the int64_t next to it. */
+static int64_t whole_part(double f)
+{
+    if (f >= -0x1p63 && f < 0x1p63) {
+        return (int64_t)f;
+    }
+    return f > 0 ? INT64_MAX : f < 0 ? INT64_MIN : 0;
+}
+
+ipc_err ipc__invoke_for_sum(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, int64_t *number)
+{
+    ipc_value value = {.kind = IPC_KIND_NULL};
+    ipc_err err = invoke_scalar(handle, method, arguments, &value);
+    if (number) {
+        *number = err ? 0 : value.kind == IPC_KIND_FLOAT ? whole_part(value.as.f) : value.as.i;
+    }
+    return err;
+}
+
 ipc_err ipc__invoke_for_uint(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, uint64_t *number)
 {
     int64_t i;
@@ -197,9 +227,9 @@ ipc_err ipc__invoke_for_bool(ipc__handle *handle, ipc_method method, ipc__argume
 ipc_err ipc__attach_either(void **out, ipc_conn *conn, const ipc_msg *ticket, size_t size, const char *type,
                            const char *other)
 {
-    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
-    if (err == IPC_ETYPE) {
-        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    ipc_err err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = other, .size = size});
+    if (err == IPC_ETYPE) { /* last, for its words */
+        err = ipc__object_attach(out, conn, ticket, (ipc__opening){.type = type, .size = size});
     }
     return err;
 }

@@ -31,6 +31,8 @@ void ipc__arguments_maybe(ipc__arguments *arguments, const ipc_msg *msg);
 ipc_err ipc__invoke_with(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, ipc_msg **result);
 ipc_err ipc__invoke_for_uint(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, uint64_t *number);
 ipc_err ipc__invoke_for_int(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, int64_t *number);
+/* A sum, which is a float where one was added to: then its whole part. number may be NULL. */
+ipc_err ipc__invoke_for_sum(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, int64_t *number);
 ipc_err ipc__invoke_for_float(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, double *number);
 ipc_err ipc__invoke_for_bool(ipc__handle *handle, ipc_method method, ipc__arguments *arguments, bool *truth);
 

@@ -207,6 +207,11 @@ const char *ipc_list_name(const ipc_list *list)
     return list->base.name;
 }
 
+ipc_conn *ipc_list_conn(const ipc_list *list)
+{
+    return list->base.conn;
+}
+
 void ipc_list_close(ipc_list *list)
 {
     if (list) {

@@ -135,8 +135,10 @@ ipc_err ipc__ticket_read(const ipc_msg *ticket, const char *type, ipc_conn **con
         return ipc__fail(IPC_EBADMSG, "that is no ticket or reference of this libipc");
     }
     if (who.type.length != strlen(type) || memcmp(who.type.data, type, who.type.length) != 0) {
-        return ipc__fail(IPC_ETYPE, "it is for a %.*s, not a %s", (int)who.type.length, (const char *)who.type.data,
-                         type);
+        return ipc__fail(IPC_ETYPE, "the %s is for %s %.*s, not %s %s",
+                         where->reference.length ? "reference" : "ticket",
+                         who.type.length && strchr("aeiou", who.type.data[0]) ? "an" : "a", (int)who.type.length,
+                         (const char *)who.type.data, ipc__article(type), type);
     }
     ipc_err err = connection_to(conn, where->reference.length ? (ipc__bytes){NULL, 0} : address);
     if (err) {

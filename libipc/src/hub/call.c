@@ -2,6 +2,7 @@
  * Answers, and the calls that wait for theirs.
  * Touches the core and sessions through the lane seam. Not locked: the core's thread.
  */
+#include "hub/deadlock.h"
 #include "hub/registry.h"
 #include "hub/stream.h"
 #include "util/clock.h"
@@ -93,6 +94,7 @@ static void leave_session(ipc__call *call)
     ipc__session *session = call->hold->session;
     DL_DELETE2(session->calls, call, session_prev, session_next);
     session->waiting -= call->seq != 0;
+    call->hold->calls--;
     call->hold = NULL;
 }
 
@@ -100,6 +102,7 @@ static void call_free(ipc__call *call)
 {
     ipc__timer_clear(&call->core->timers, &call->timer);
     DL_DELETE(*call->queue, call);
+    ipc__deadlock_over(call);
     if (call->slot) {
         *call->slot = NULL;
     }
@@ -134,6 +137,7 @@ void ipc__call_move(ipc__call *call, ipc__call **queue)
     ipc__timer_clear(&call->core->timers, &call->timer);
     DL_DELETE(*call->queue, call);
     call->queue = queue;
+    call->since = call->core->now;
     DL_APPEND(*queue, call);
 }
 
@@ -163,6 +167,7 @@ ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call
     call->hold = hold;
     call->session_id = hold->session->id;
     call->seq = seq;
+    call->since = core->now;
     call->late = late;
     call->queue = queue;
     uint64_t due = ipc__deadline(core->now, timeout_ms);
@@ -173,6 +178,7 @@ ipc_err ipc__call_wait(ipc__call **out, ipc__hold *hold, uint64_t seq, ipc__call
     DL_APPEND(*queue, call);
     DL_APPEND2(hold->session->calls, call, session_prev, session_next);
     hold->session->waiting += seq != 0;
+    hold->calls++;
     if (out) {
         *out = call;
     }
@@ -200,7 +206,7 @@ static void drop(ipc__call *call)
 static ipc__call *first_waited_for(const ipc__hold *hold)
 {
     ipc__call *call;
-    DL_FOREACH2(hold->session->calls, call, session_next)
+    DL_FOREACH2(hold->calls ? hold->session->calls : NULL, call, session_next)
     {
         if (call->hold == hold && call->seq) {
             return call;
@@ -216,7 +222,7 @@ void ipc__calls_drop(ipc__hold *hold)
     while ((call = first_waited_for(hold))) {
         drop(call);
     }
-    DL_FOREACH_SAFE2(hold->session->calls, call, next, session_next)
+    DL_FOREACH_SAFE2(hold->calls ? hold->session->calls : NULL, call, next, session_next)
     {
         if (call->hold == hold) {
             leave_session(call);
@@ -251,5 +257,24 @@ void ipc__calls_answer(ipc__call **queue, ipc_err err)
 {
     while (*queue) {
         ipc__call_answer(*queue, err);
+    }
+}
+
+/* ---- looking ---- */
+
+void ipc__pack_waiting(msgpack_packer *packer, const char *count, const char *list, const ipc__call *queue)
+{
+    uint64_t waiting;
+    const ipc__call *call;
+    DL_COUNT(queue, call, waiting);
+    uint32_t shown = waiting < IPC__WAITERS_SHOWN ? (uint32_t)waiting : IPC__WAITERS_SHOWN;
+    ipc__pack_uint(packer, count, waiting);
+    ipc__pack_text(packer, list);
+    msgpack_pack_array(packer, shown);
+    for (call = queue; shown > 0; call = call->next, shown--) {
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, call->hold->session);
+        ipc__pack_uint(packer, "thread", call->thread);
+        ipc__pack_uint(packer, "waiting_us", call->core->now - call->since);
     }
 }

@@ -65,6 +65,9 @@ struct ipc__object_ops {
      * follows at once. NULL for types without leases. */
     void (*lease_end)(ipc__lease *lease, ipc__end end, bool last);
 
+    /* What the object refers to was deleted. */
+    void (*bereft)(ipc__object *object);
+
     /* Somebody waits on the hold's descriptor from here on. */
     void (*watched)(ipc__hold *hold);
 
@@ -120,6 +123,8 @@ struct ipc__hold {
     uint32_t id;
     bool ended;             /* it is being taken away: nothing more is sent to it */
     bool watched;           /* somebody waits on its descriptor: it wants one item at any time */
+    uint32_t calls;         /* how many of its session's are its own */
+    bool refuses_deadlock;  /* an ACQUIRE through it that would close a cycle fails */
     ipc__hold *prev, *next; /* in the object's list */
 };
 
@@ -130,12 +135,14 @@ struct ipc__call {
     ipc__hold *hold;     /* NULL: gone, and a parked put is left */
     uint64_t session_id; /* whose it is, or was */
     uint64_t seq;        /* 0: nobody waits for an answer (a parked PUT) */
+    uint64_t since;      /* when it began to wait in its list, us */
     ipc_err late;        /* the answer at the timeout */
     bool impatient;      /* it waits for what was recalled, and for nothing else */
     /* At its timeout: true if it is not to be answered, and freed, then. NULL: it is. */
     bool (*expired)(ipc__call *call);
     void (*dropped)(ipc__call *call); /* before it goes with its hold, or is cancelled; or NULL */
-    uint64_t thread;                  /* of who waits for a mutex */
+    uint64_t thread;                  /* of who waits; 0: not told */
+    struct ipc__mutex *mutex;         /* that its thread waits for, as deadlock.c knows it; or NULL */
     uint64_t depth;                   /* how often it will have it; 0 is once */
     bool notified;                    /* by a condition */
     bool acts;                        /* a party that would act for all */
@@ -146,6 +153,7 @@ struct ipc__call {
     ipc__call **slot;                 /* where else it is known, to be cleared with it; or NULL */
     ipc__call *prev, *next;
     ipc__call *session_prev, *session_next;
+    UT_hash_handle hh; /* by thread, in its session's blocked */
 };
 
 /* What a session has of an object, whichever of its holds it came through: the type's struct starts with it. */
@@ -175,6 +183,7 @@ struct ipc__session {
     ipc__hold **holds;
     uint32_t hold_capacity;
     ipc__call *calls;
+    ipc__call *blocked; /* by thread: those of its calls that wait for a mutex */
     ipc__pin *pins;
     ipc__lease *leases;
     ipc__grant *grants;
@@ -325,7 +334,16 @@ ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const cha
 bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present);
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
 bool ipc__option_array(ipc_cursor options, const char *name, ipc_cursor *inside, uint32_t *count, bool *present);
+bool ipc__option_reference(ipc_cursor options, const char *name, ipc__bytes *body, bool *present);
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
+
+/* Who a session is: so many fields of a map. */
+enum { IPC__SESSION_FIELDS = 5 };
+void ipc__pack_session(msgpack_packer *packer, const ipc__session *session);
+
+/* Who waits in a list of calls, first those that have waited longest: a key with how many, and a key with the first of them. */
+enum { IPC__WAITING_FIELDS = 2, IPC__WAITERS_SHOWN = 100 };
+void ipc__pack_waiting(msgpack_packer *packer, const char *count, const char *list, const ipc__call *queue);
 
 /* A map's key with its value. */
 void ipc__pack_uint(msgpack_packer *packer, const char *key, uint64_t value);

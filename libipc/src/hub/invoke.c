@@ -13,6 +13,8 @@
 enum {
     LEVELS = 3,             /* around a value: the arguments, a map of several, a pair */
     KEPT_MAX = 1024 * 1024, /* what a buffer may keep for the next one */
+    /* In front of a result: the answer's head goes there when its length is known, and nothing is copied. */
+    HEADROOM = IPC__OP_HEAD_MAX + 1 + IPC__BIN_HEAD_MAX,
 };
 
 /* ---- arguments ---- */
@@ -43,6 +45,18 @@ ipc_err ipc__argument_int(const ipc__invocation *call, uint32_t at, int64_t *num
     return IPC_OK;
 }
 
+ipc_err ipc__argument_clipped(const ipc__invocation *call, uint32_t at, int64_t *number)
+{
+    ipc_err err = ipc__argument_int(call, at, number);
+    if (err != IPC_EINDEX) {
+        return err;
+    }
+    ipc_value head = head_of(call->arguments[at]);
+    bool negative = head.kind == IPC_KIND_EXT && head.as.bytes.length && *head.as.bytes.data & 0x80;
+    *number = negative ? INT64_MIN : INT64_MAX;
+    return IPC_OK;
+}
+
 ipc_err ipc__argument_bool(const ipc__invocation *call, uint32_t at, bool *truth)
 {
     ipc_value head = head_of(call->arguments[at]);
@@ -56,6 +70,7 @@ static ipc_err open_inside(const ipc__invocation *call, uint32_t at, ipc_kind ki
     *inside = (ipc_cursor){value.data, value.data + value.length};
     ipc_value head = {.kind = IPC_KIND_NULL};
     (void)ipc_cursor_next(inside, &head);
+    *count = 0;
     if (head.kind != kind) {
         return wrong_kind(at, kind == IPC_KIND_MAP ? "a map" : "a sequence");
     }
@@ -109,22 +124,6 @@ ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t l
 
 /* ---- slices ---- */
 
-/* One of the three; Python takes the largest for what is beyond. nil leaves *number as it is. */
-static ipc_err read_part(const ipc__invocation *call, uint32_t at, int64_t *number)
-{
-    ipc_value head = head_of(call->arguments[at]);
-    if (head.kind == IPC_KIND_NULL) {
-        return IPC_OK;
-    }
-    ipc_err err = ipc__argument_int(call, at, number);
-    if (err == IPC_EINDEX) {
-        bool negative = head.kind == IPC_KIND_EXT && head.as.bytes.length && *head.as.bytes.data & 0x80;
-        *number = negative ? INT64_MIN : INT64_MAX;
-        err = IPC_OK;
-    }
-    return err;
-}
-
 /* A bound, brought inside from low to high. */
 static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t length, int64_t omitted, int64_t low,
                           int64_t high, int64_t *bound)
@@ -134,12 +133,13 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
         return IPC_OK;
     }
     int64_t given = 0;
-    ipc_err err = read_part(call, at, &given);
-    if (!err) {
-        given = given < 0 ? given + length : given;
-        *bound = given < low ? low : given > high ? high : given;
+    ipc_err err = ipc__argument_clipped(call, at, &given);
+    if (err) {
+        return err;
     }
-    return err;
+    given = given < 0 ? given + length : given;
+    *bound = given < low ? low : given > high ? high : given;
+    return IPC_OK;
 }
 
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice)
@@ -147,11 +147,12 @@ ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t l
     int64_t end = (int64_t)length;
     int64_t stop = 0;
     slice->step = 1;
-    ipc_err err = read_part(call, at + 2, &slice->step);
+    bool given = head_of(call->arguments[at + 2]).kind != IPC_KIND_NULL;
+    ipc_err err = given ? ipc__argument_clipped(call, at + 2, &slice->step) : IPC_OK;
     if (!err && slice->step == 0) {
         err = ipc__fail(IPC_EINVAL, "a slice's step is not 0");
     }
-    slice->step = slice->step == INT64_MIN ? -INT64_MAX : slice->step;
+    slice->step = slice->step == INT64_MIN ? -INT64_MAX : slice->step; /* which has an opposite, and leads as far */
     bool forward = slice->step > 0;
     int64_t low = forward ? 0 : -1;
     int64_t high = forward ? end : end - 1;
@@ -199,7 +200,7 @@ void ipc__result_value(ipc__invocation *call, const ipc_value *number)
 ipc_err ipc__result_room(const ipc__invocation *call, uint64_t bytes)
 {
     uint32_t most = call->object->core->options.max_message;
-    if (bytes > most) {
+    if (bytes > (uint64_t)most + HEADROOM) { /* whether or not the room is counted */
         return ipc__fail(IPC_ETOOBIG,
                          "the answer would have some %llu bytes; the hub allows %u: ask for less at a time",
                          (unsigned long long)bytes, most);
@@ -254,8 +255,9 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
         return ipc__fail(IPC_EKIND, "a method's arguments are a sequence");
     }
     if (call->count < method->least || call->count > method->most) {
-        return ipc__fail(IPC_EINVAL, "this method of a %s takes %u to %u arguments, not %u", call->object->ops->name,
-                         method->least, method->most, call->count);
+        return ipc__fail(IPC_EINVAL, "this method of %s %s takes %u to %u arguments, not %u",
+                         ipc__article(call->object->ops->name), call->object->ops->name, method->least, method->most,
+                         call->count);
     }
     for (uint32_t i = 0; i < call->count; i++) {
         call->arguments[i] = ipc__next_value(&inside);
@@ -266,19 +268,23 @@ static ipc_err read_arguments(ipc__invocation *call, ipc__bytes packed, const ip
 
 static ipc_err answer(const ipc__invocation *call, const ipc__request *request)
 {
-    const ipc__buf *result = call->result;
-    ipc__core *core = call->object->core;
+    ipc__buf *result = call->result;
+    if (result->length == HEADROOM) {
+        ipc__buf_write(result, "\xc0", 1);
+    }
     ipc_err err = ipc__result_good(call);
     if (err) {
         return err;
     }
-    ipc__bytes value = {result->data, result->length};
-    if (!result->length) {
-        value = (ipc__bytes){(const unsigned char *)"\xc0", 1};
-    }
-    ipc__reply_begin(call->hold->session, call->hold->id, request->seq, 1);
-    ipc__write_bin(&core->scratch, value);
-    ipc__reply_end(call->hold->session);
+    ipc__session *session = call->hold->session;
+    unsigned char head[HEADROOM];
+    unsigned char *at = ipc__op_at(head, IPC__OP_REPLY, call->hold->id, request->seq, 2);
+    *at++ = IPC_OK;
+    at = ipc__bin_head_at(at, (uint32_t)(result->length - HEADROOM));
+    size_t before = (size_t)(at - head);
+    unsigned char *start = result->data + HEADROOM - before;
+    memcpy(start, head, before);
+    session->lane->send(session->peer, start, before + result->length - HEADROOM);
     return IPC_OK;
 }
 
@@ -301,7 +307,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__core *core = hold->object->core;
     if (number >= method_count || !methods[number].run) {
-        return ipc__fail(IPC_EINVAL, "a %s has no method %u", hold->object->ops->name, number);
+        return ipc__fail(IPC_EINVAL, "%s %s has no method %u", ipc__article(hold->object->ops->name),
+                         hold->object->ops->name, number);
     }
     if (packed.length > core->options.max_message) {
         return ipc__fail(IPC_ETOOBIG, "arguments of %zu bytes; the hub allows %u", packed.length,
@@ -309,10 +316,14 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__invocation call = {.hold = hold, .object = hold->object, .result = &core->result};
     ipc__buf_reset(&core->result);
+    /* That of an answer without a result too: when something has changed it is too late to say that there is no memory. */
+    if (!ipc__buf_reserve(&core->result, HEADROOM + IPC__NUMBER_MAX)) {
+        return ipc__fail_plain(IPC_ENOMEM);
+    }
+    core->result.length = HEADROOM;
     ipc_err err = read_arguments(&call, packed, &methods[number]);
     err = err ? err : methods[number].run(&call);
     err = err ? err : answer(&call, request);
     trim(&core->result);
-    trim(&core->scratch);
     return err;
 }

@@ -33,6 +33,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
 
 /* An integer that fits. Beyond that IPC_EINDEX: it is an index of nothing. */
 ipc_err ipc__argument_int(const ipc__invocation *call, uint32_t at, int64_t *number);
+/* The same, but what is beyond 64 bits is what is nearest there: for what may lie beyond the ends. */
+ipc_err ipc__argument_clipped(const ipc__invocation *call, uint32_t at, int64_t *number);
 ipc_err ipc__argument_bool(const ipc__invocation *call, uint32_t at, bool *truth);
 
 /* A sequence, or a map: the cursor is at its first element. */
@@ -48,7 +50,7 @@ ipc__bytes ipc__next_value(ipc_cursor *inside);
 /* An index of something so long: a negative one counts from the end. IPC_EINDEX. */
 ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t length, uint64_t *index);
 
-/* A slice of something so long, as Python has them: three arguments. Its elements are start, start + step, …, count of them. */
+/* A slice of something so long, as Python has them: three arguments. It has count elements, the first at start. */
 typedef struct ipc__slice {
     int64_t start;
     int64_t step;
@@ -56,10 +58,10 @@ typedef struct ipc__slice {
 } ipc__slice;
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice);
 
-/* Where the i-th of them is. Behind the last one there may be no number for it. */
-static inline int64_t ipc__slice_at(const ipc__slice *slice, uint64_t i)
+/* Where its elements are; behind the last one there might be no such number. */
+static inline uint64_t ipc__slice_at(const ipc__slice *slice, uint64_t i)
 {
-    return slice->start + (int64_t)i * slice->step;
+    return (uint64_t)(slice->start + (int64_t)i * slice->step);
 }
 
 /* ---- results ---- */
@@ -76,7 +78,7 @@ void ipc__result_uint(ipc__invocation *call, uint64_t number);
 void ipc__result_bool(ipc__invocation *call, bool truth);
 void ipc__result_value(ipc__invocation *call, const ipc_value *number);
 
-/* Whether the result could be written, and may be sent: to be asked before anything changes. IPC_ENOMEM, IPC_ETOOBIG. */
+/* Whether the result could be written, and may be told: to be asked before anything changes. IPC_ENOMEM, IPC_ETOOBIG. */
 ipc_err ipc__result_good(const ipc__invocation *call);
 
 /* Before much is written: whether an answer may be so long. IPC_ETOOBIG. */

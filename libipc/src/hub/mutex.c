@@ -4,10 +4,9 @@
  */
 #include "hub/mutex.h"
 
+#include "hub/deadlock.h"
 #include "util/clock.h"
 #include "util/error.h"
-
-#include <utlist.h>
 
 void ipc__mutex_init(ipc__mutex *mutex, ipc__object *object, bool recursive)
 {
@@ -25,7 +24,7 @@ bool ipc__mutex_heard(ipc__mutex *mutex, const ipc__session *session, uint64_t t
 {
     bool owns = ipc__mutex_owned(mutex, session, thread);
     if (owns) {
-        mutex->owner.notified = false; /* it lives, and knows */
+        mutex->owner.notifier = NULL; /* it lives, and knows */
     }
     return owns;
 }
@@ -36,7 +35,7 @@ static void grant(ipc__mutex *mutex, ipc__session *session, uint64_t thread)
 {
     mutex->owner.thread = thread;
     mutex->owner.since = mutex->object->core->now;
-    mutex->owner.notified = false;
+    mutex->owner.notifier = NULL;
     mutex->depth = 1;
     mutex->fence++;
     ipc__lease_add(&mutex->owner.lease, mutex->object, session);
@@ -67,7 +66,7 @@ static void pass_on(ipc__mutex *mutex)
     }
     grant(mutex, call->hold->session, call->thread);
     mutex->depth = call->depth ? call->depth : 1;
-    mutex->owner.notified = call->notified;
+    mutex->owner.notifier = call->notified ? call->hold->object : NULL;
     answer(mutex, call->hold, call->seq, call->notified);
     ipc__call_forget(call);
 }
@@ -77,7 +76,27 @@ void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call)
     ipc__call_move(call, &mutex->waiters);
     if (mutex->depth == 0) {
         pass_on(mutex);
+        return;
     }
+    ipc__deadlock_wait(call, mutex);
+}
+
+static ipc_err wait_for(ipc__mutex *mutex, ipc__hold *hold, uint64_t seq, uint64_t thread, int64_t timeout_ms)
+{
+    if (timeout_ms == 0) {
+        return ipc__fail_plain(IPC_ETIMEOUT);
+    }
+    ipc_err err = hold->refuses_deadlock ? ipc__deadlock_check(mutex, hold->session, thread) : IPC_OK;
+    if (err) {
+        return err;
+    }
+    ipc__call *call;
+    err = ipc__call_wait(&call, hold, seq, &mutex->waiters, timeout_ms, IPC_ETIMEOUT);
+    if (!err) {
+        call->thread = thread;
+        ipc__deadlock_wait(call, mutex);
+    }
+    return err;
 }
 
 ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__request *request)
@@ -98,15 +117,30 @@ ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__reques
         answer(mutex, hold, request->seq, false);
         return IPC_OK;
     }
-    if (timeout_ms == 0) {
-        return ipc__fail_plain(IPC_ETIMEOUT);
+    return wait_for(mutex, hold, request->seq, thread, timeout_ms);
+}
+
+/* ---- how ---- */
+
+ipc_err ipc__mutex_attach(ipc__hold *hold, ipc_cursor options, const ipc__hold *twin)
+{
+    bool asked;
+    hold->refuses_deadlock = twin && twin->refuses_deadlock;
+    if (!ipc__option_bool(options, "refuse_deadlock", &hold->refuses_deadlock, &asked)) {
+        return ipc__fail(IPC_EINVAL, "the option of a %s is refuse_deadlock (true or false)", hold->object->ops->name);
     }
-    ipc__call *call;
-    ipc_err err = ipc__call_wait(&call, hold, request->seq, &mutex->waiters, timeout_ms, IPC_ETIMEOUT);
-    if (!err) {
-        call->thread = thread;
-    }
-    return err;
+    return IPC_OK;
+}
+
+void ipc__mutex_describe_option(const ipc__hold *hold, msgpack_packer *packer)
+{
+    ipc__pack_bool(packer, "refuse_deadlock", hold->refuses_deadlock);
+}
+
+void ipc__mutex_describe(const ipc__hold *hold, msgpack_packer *packer)
+{
+    msgpack_pack_map(packer, 1);
+    ipc__mutex_describe_option(hold, packer);
 }
 
 /* ---- giving back ---- */
@@ -114,7 +148,7 @@ ipc_err ipc__mutex_acquire(ipc__mutex *mutex, ipc__hold *hold, const ipc__reques
 void ipc__mutex_free(ipc__mutex *mutex)
 {
     mutex->depth = 0;
-    mutex->owner.notified = false;
+    mutex->owner.notifier = NULL;
     ipc__lease_remove(&mutex->owner.lease);
     pass_on(mutex);
 }
@@ -144,6 +178,9 @@ void ipc__mutex_abandon(ipc__mutex *mutex)
     ipc__log(IPC_LOG_WARN, "the owner of %s \"%s\" ended without releasing it", mutex->object->ops->name,
              mutex->object->name ? mutex->object->name : "");
     mutex->abandoned = true;
+    if (mutex->owner.notifier) {
+        ipc__condition_hand_on(mutex->owner.notifier);
+    }
     ipc__mutex_free(mutex);
 }
 
@@ -165,15 +202,20 @@ ipc_err ipc__mutex_peek(const ipc__mutex *mutex, const ipc__hold *hold, const ip
 void ipc__mutex_inspect(const ipc__mutex *mutex, msgpack_packer *packer)
 {
     const ipc__session *owner = mutex->depth ? mutex->owner.lease.session : NULL;
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(mutex->waiters, call, waiting);
     ipc__pack_bool(packer, "locked", mutex->depth != 0);
     ipc__pack_uint(packer, "depth", mutex->depth);
     ipc__pack_uint(packer, "fence", mutex->fence);
     ipc__pack_bool(packer, "abandoned", mutex->abandoned);
-    ipc__pack_uint(packer, "owner_session", owner ? owner->id : 0);
-    ipc__pack_uint(packer, "owner_pid", owner ? (uint64_t)owner->pid : 0);
-    ipc__pack_uint(packer, "held_us", owner ? mutex->object->core->now - mutex->owner.since : 0);
-    ipc__pack_uint(packer, "waiting", waiting);
+    ipc__pack_text(packer, "owner");
+    if (owner) {
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, owner);
+        ipc__pack_uint(packer, "thread", mutex->owner.thread);
+        ipc__pack_uint(packer, "held_us", mutex->object->core->now - mutex->owner.since);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+    ipc__pack_waiting(packer, "waiting", "waiters", mutex->waiters);
+    ipc__pack_text(packer, "deadlock");
+    ipc__deadlock_inspect(mutex, packer);
 }

@@ -248,12 +248,12 @@ static ipc_err open_named(ipc__core *core, const ipc__object_ops *ops, uint64_t 
         return object_new(core, ops, name, options, out);
     }
     if (mode == IPC_OPEN_CREATE) {
-        return ipc__fail(IPC_EEXIST, "there is a %s named \"%.*s\" already; unlink it first, or attach to it",
-                         object->ops->name, shown, (const char *)name.data);
+        return ipc__fail(IPC_EEXIST, "there is %s %s named \"%.*s\" already; unlink it first, or attach to it",
+                         ipc__article(object->ops->name), object->ops->name, shown, (const char *)name.data);
     }
     if (object->ops != ops) {
-        return ipc__fail(IPC_ETYPE, "\"%.*s\" is a %s, not a %s", shown, (const char *)name.data, object->ops->name,
-                         ops->name);
+        return ipc__fail(IPC_ETYPE, "\"%.*s\" is %s %s, not %s %s", shown, (const char *)name.data,
+                         ipc__article(object->ops->name), object->ops->name, ipc__article(ops->name), ops->name);
     }
     *out = object;
     return ops->match ? ops->match(object, options) : IPC_OK;
@@ -274,7 +274,8 @@ static ipc_err open_pinned(ipc__session *session, const ipc__head *head, const i
         return ipc__fail(IPC_ENOENT, "the ticket is used up: whoever made it is gone, or it was used a minute ago");
     }
     if (pin->hold->object->ops != ops) {
-        return ipc__fail(IPC_ETYPE, "the ticket is for a %s, not a %s", pin->hold->object->ops->name, ops->name);
+        return ipc__fail(IPC_ETYPE, "the ticket is for %s %s, not %s %s", ipc__article(pin->hold->object->ops->name),
+                         pin->hold->object->ops->name, ipc__article(ops->name), ops->name);
     }
     ipc_err err = hold_new(pin->hold->object, session, head->handle, options, pin->hold, hold);
     if (!err && !ipc__timer_armed(&pin->expiry)) {
@@ -289,7 +290,8 @@ static ipc_err open_referred(const ipc__session *session, const ipc__object_ops 
 {
     ipc_err err = ipc__reference_find(session->core, body, out);
     if (!err && (*out)->ops != ops) {
-        err = ipc__fail(IPC_ETYPE, "the reference is to a %s, not a %s", (*out)->ops->name, ops->name);
+        err = ipc__fail(IPC_ETYPE, "the reference is to %s %s, not %s %s", ipc__article((*out)->ops->name),
+                        (*out)->ops->name, ipc__article(ops->name), ops->name);
     }
     return err;
 }
@@ -477,7 +479,7 @@ ipc_err ipc__registry_list(ipc__session *session, const ipc__head *head, ipc__en
     return IPC_OK;
 }
 
-static void pack_session(msgpack_packer *packer, const ipc__session *session)
+void ipc__pack_session(msgpack_packer *packer, const ipc__session *session)
 {
     ipc__pack_uint(packer, "session", session->id);
     ipc__pack_uint(packer, "pid", (uint64_t)session->pid);
@@ -488,8 +490,6 @@ static void pack_session(msgpack_packer *packer, const ipc__session *session)
     ipc__pack_text(packer, "lane");
     ipc__pack_text(packer, session->lane->name);
 }
-
-enum { SESSION_FIELDS = 5 };
 
 static void pack_holders(msgpack_packer *packer, const ipc__object *object)
 {
@@ -503,8 +503,8 @@ static void pack_holders(msgpack_packer *packer, const ipc__object *object)
     DL_FOREACH(object->holds, hold)
     {
         if (hold->session) {
-            msgpack_pack_map(packer, SESSION_FIELDS + 1);
-            pack_session(packer, hold->session);
+            msgpack_pack_map(packer, IPC__SESSION_FIELDS + 1);
+            ipc__pack_session(packer, hold->session);
             ipc__pack_uint(packer, "handle", hold->id);
         }
     }
@@ -593,8 +593,8 @@ ipc_err ipc__registry_stat(ipc__session *session, const ipc__head *head, ipc__en
     const ipc__session *each;
     DL_FOREACH(core->sessions, each)
     {
-        msgpack_pack_map(&packer, SESSION_FIELDS + 2);
-        pack_session(&packer, each);
+        msgpack_pack_map(&packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(&packer, each);
         ipc__pack_uint(&packer, "handles", used_handles(each));
         ipc__pack_uint(&packer, "waiting", each->waiting);
     }

@@ -98,6 +98,8 @@ static void make_room(shm_link *link, uint64_t length)
     }
 }
 
+enum { COPY_MAX = 4096 }; /* a longer record keeps the buffer that it was gathered in */
+
 static int link_receive(ipc__link *base, ipc__envelope *envelope)
 {
     shm_link *link = link_of(base);
@@ -123,7 +125,9 @@ static int link_receive(ipc__link *base, ipc__envelope *envelope)
             break;
         }
     }
-    ipc__block *ops = ipc__block_copy(link->partial.data, link->partial.length);
+    bool large = link->partial.length > COPY_MAX;
+    ipc__block *ops =
+        large ? ipc__block_take(&link->partial) : ipc__block_copy(link->partial.data, link->partial.length);
     ipc__buf_reset(&link->partial);
     if (!ops) {
         return -1;

@@ -18,7 +18,7 @@ enum {
     IPC__SHM_UP = 4096,
     IPC__SHM_UP_SIZE = 128 * 1024,
     IPC__SHM_DOWN = IPC__SHM_UP + IPC__SHM_UP_SIZE,
-    IPC__SHM_DOWN_SIZE = 16 * 1024,
+    IPC__SHM_DOWN_SIZE = 128 * 1024,
     IPC__SHM_FIXED = IPC__SHM_DOWN + IPC__SHM_DOWN_SIZE, /* allocated from the first */
     IPC__SHM_CELLS = 1024 * 1024,
     IPC__SHM_CELL_SIZE = 2 * IPC__SHM_LINE,

@@ -28,3 +28,30 @@ ipc__block *ipc__block_copy(const void *bytes, size_t length)
     block->release = heap_release;
     return block;
 }
+
+struct buf_block {
+    ipc__block base;
+    ipc__buf buf;
+};
+
+static void buf_release(ipc__block *base)
+{
+    struct buf_block *block = (struct buf_block *)base;
+    ipc__buf_free(&block->buf);
+    free(block);
+}
+
+ipc__block *ipc__block_take(ipc__buf *buf)
+{
+    struct buf_block *block = malloc(sizeof *block);
+    if (!block) {
+        return NULL;
+    }
+    atomic_init(&block->base.refs, 1);
+    block->base.data = buf->data;
+    block->base.length = buf->length;
+    block->base.release = buf_release;
+    block->buf = *buf;
+    *buf = (ipc__buf){0};
+    return &block->base;
+}

@@ -5,6 +5,8 @@
 #ifndef IPC__BLOCK_H
 #define IPC__BLOCK_H
 
+#include "util/buf.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -19,6 +21,9 @@ struct ipc__block {
 
 /* A block on the heap with a copy of the bytes. NULL: out of memory. */
 ipc__block *ipc__block_copy(const void *bytes, size_t length);
+
+/* A block around what a buffer holds, which is empty then. NULL: out of memory; the buffer keeps it. */
+ipc__block *ipc__block_take(ipc__buf *buf);
 
 static inline ipc__block *ipc__block_ref(ipc__block *block)
 {

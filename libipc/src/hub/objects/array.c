@@ -255,8 +255,7 @@ static ipc_err tell_slice(ipc__invocation *call, const ipc__slice *slice)
     }
     ipc__result_array(call, slice->count);
     for (uint64_t i = 0; i < slice->count; i++) {
-        int64_t at = ipc__slice_at(slice, i);
-        ipc_value value = read_at(array_of(call), (uint64_t)at);
+        ipc_value value = read_at(array_of(call), ipc__slice_at(slice, i));
         ipc__result_value(call, &value);
     }
     return IPC_OK;
@@ -288,10 +287,9 @@ static ipc_err check_numbers(const struct type *type, ipc_cursor inside, uint32_
 static void write_numbers(struct array *array, const ipc__slice *slice, ipc_cursor inside)
 {
     for (uint64_t i = 0; i < slice->count; i++) {
-        int64_t at = ipc__slice_at(slice, i);
         union number number;
         (void)read_number(array->type, ipc__next_value(&inside), &number); /* it was checked */
-        write_at(array, (uint64_t)at, number);
+        write_at(array, ipc__slice_at(slice, i), number);
     }
 }
 

@@ -18,6 +18,7 @@ struct barrier {
     ipc__lease actor;            /* who acts: by it that one's end is seen; */
     const ipc__hold *actor_hold; /* NULL: nobody does */
     uint64_t actor_thread;
+    uint64_t acts_since; /* us */
 };
 
 static struct barrier *barrier_of(ipc__object *object)
@@ -77,6 +78,7 @@ static void arrive(struct barrier *barrier)
     if (last->acts) {
         barrier->actor_hold = last->hold;
         barrier->actor_thread = last->thread;
+        barrier->acts_since = barrier->base.core->now;
         ipc__lease_add(&barrier->actor, &barrier->base, last->hold->session);
         let_go(last, barrier->parties - 1, true);
     } else {
@@ -201,9 +203,9 @@ static ipc_err barrier_reset(struct barrier *barrier, const ipc__hold *hold, con
 }
 
 /* Those of a generation that is not full yet. */
-static uint64_t n_waiting(const struct barrier *barrier)
+static const ipc__call *gathering(const struct barrier *barrier)
 {
-    return waiting_in(barrier->actor_hold ? barrier->early : barrier->waiters);
+    return barrier->actor_hold ? barrier->early : barrier->waiters;
 }
 
 static ipc_err barrier_peek(const struct barrier *barrier, const ipc__hold *hold, const ipc__request *request)
@@ -213,7 +215,7 @@ static ipc_err barrier_peek(const struct barrier *barrier, const ipc__hold *hold
     }
     msgpack_packer packer = ipc__reply_begin(hold->session, hold->id, request->seq, 3);
     msgpack_pack_uint64(&packer, barrier->parties);
-    msgpack_pack_uint64(&packer, n_waiting(barrier));
+    msgpack_pack_uint64(&packer, waiting_in(gathering(barrier)));
     barrier->broken ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
     ipc__reply_end(hold->session);
     return IPC_OK;
@@ -301,11 +303,21 @@ static void barrier_describe(const ipc__hold *hold, msgpack_packer *packer)
 static void barrier_inspect(const ipc__object *object, msgpack_packer *packer)
 {
     const struct barrier *barrier = (const struct barrier *)object;
-    msgpack_pack_map(packer, 4);
+    msgpack_pack_map(packer, 4 + 2 * IPC__WAITING_FIELDS);
     ipc__pack_uint(packer, "parties", barrier->parties);
-    ipc__pack_uint(packer, "waiting", n_waiting(barrier));
     ipc__pack_bool(packer, "broken", barrier->broken);
     ipc__pack_bool(packer, "acting", barrier->actor_hold != NULL);
+    ipc__pack_text(packer, "actor");
+    if (barrier->actor_hold) {
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, barrier->actor.session);
+        ipc__pack_uint(packer, "thread", barrier->actor_thread);
+        ipc__pack_uint(packer, "acting_us", object->core->now - barrier->acts_since);
+    } else {
+        msgpack_pack_nil(packer);
+    }
+    ipc__pack_waiting(packer, "waiting", "waiters", gathering(barrier));
+    ipc__pack_waiting(packer, "waiting_for_actor", "waiters_for_actor", barrier->actor_hold ? barrier->waiters : NULL);
 }
 
 const ipc__object_ops ipc__barrier_ops = {

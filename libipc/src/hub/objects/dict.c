@@ -12,18 +12,29 @@
 #include "util/error.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 struct entry {
-    UT_hash_handle hh; /* in the order in which they came */
-    ipc__bytes key;    /* in room */
+    UT_hash_handle hh;
+    struct entry *older, *newer; /* in the order in which they came */
+    ipc__bytes key;              /* in room */
     ipc__stored *value;
     unsigned char room[];
 };
 
+/*
+ * A table that grows goes through all it has, and the hub stands still meanwhile. So one does not get large: entries beyond that go
+ * into many, of which each grows at another moment. Nothing moves from one to another.
+ */
+enum { TABLE_MAX = 8192, SHARDS = 256 };
+
 struct dict {
     ipc__object base;
-    struct entry *entries;
+    struct entry *entries; /* all */
+    uint32_t count;
     uint64_t bytes; /* of keys and values */
+    struct entry *table;
+    struct entry **shards; /* NULL: the table has always been enough */
 };
 
 static struct dict *dict_of(const ipc__invocation *call)
@@ -33,11 +44,37 @@ static struct dict *dict_of(const ipc__invocation *call)
 
 /* ---- entries ---- */
 
+static struct entry **shard_of(const struct dict *dict, unsigned hash)
+{
+    return &dict->shards[hash / (UINT32_MAX / SHARDS + 1)]; /* a table looks at the low bits */
+}
+
 static struct entry *find(const struct dict *dict, ipc__bytes key)
 {
     struct entry *found;
-    HASH_FIND(hh, dict->entries, &key, sizeof key, found);
+    unsigned hash = ipc__key_hash(key);
+    HASH_FIND_BYHASHVALUE(hh, dict->table, &key, sizeof key, hash, found);
+    if (!found && dict->shards) {
+        HASH_FIND_BYHASHVALUE(hh, *shard_of(dict, hash), &key, sizeof key, hash, found);
+    }
     return found;
+}
+
+/* Where a new one goes. NULL: out of memory. */
+static struct entry **table_for(struct dict *dict, unsigned hash)
+{
+    if (HASH_COUNT(dict->table) < TABLE_MAX) {
+        return &dict->table;
+    }
+    dict->shards = dict->shards ? dict->shards : calloc(SHARDS, sizeof(struct entry *));
+    return dict->shards ? shard_of(dict, hash) : NULL;
+}
+
+/* Where it is. */
+static struct entry **table_of(struct dict *dict, const struct entry *entry)
+{
+    bool first = dict->table && dict->table->hh.tbl == entry->hh.tbl;
+    return first ? &dict->table : shard_of(dict, entry->hh.hashv);
 }
 
 static uint64_t weight(const struct entry *entry)
@@ -70,8 +107,11 @@ static void entry_free(ipc__core *core, struct entry *entry)
 
 static void drop(struct dict *dict, struct entry *entry)
 {
+    struct entry **table = table_of(dict, entry);
     dict->bytes -= weight(entry);
-    HASH_DEL(dict->entries, entry);
+    dict->count--;
+    HASH_DELETE(hh, *table, entry);
+    DL_DELETE2(dict->entries, entry, older, newer);
     entry_free(dict->base.core, entry);
 }
 
@@ -91,12 +131,19 @@ static ipc_err add(struct dict *dict, ipc__bytes key, ipc__stored *value)
     if (err) {
         return err;
     }
-    HASH_ADD_KEYPTR(hh, dict->entries, &entry->key, sizeof entry->key, entry);
+    unsigned hash = ipc__key_hash(key);
+    struct entry **table = table_for(dict, hash);
+    entry->hh.tbl = NULL;
+    if (table) {
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, &entry->key, sizeof entry->key, hash, entry);
+    }
     if (!entry->hh.tbl) {
         entry_free(dict->base.core, entry);
         return ipc__fail_plain(IPC_ENOMEM);
     }
+    DL_APPEND2(dict->entries, entry, older, newer);
     dict->bytes += weight(entry);
+    dict->count++;
     return IPC_OK;
 }
 
@@ -285,7 +332,7 @@ static ipc_err dict_compare_set(ipc__invocation *call)
 
 static ipc_err dict_length(ipc__invocation *call)
 {
-    ipc__result_uint(call, HASH_COUNT(dict_of(call)->entries));
+    ipc__result_uint(call, dict_of(call)->count);
     return IPC_OK;
 }
 
@@ -306,9 +353,9 @@ static ipc_err tell_all(ipc__invocation *call, int parts, bool as_map)
     const struct dict *dict = dict_of(call);
     ipc_err err = IPC_OK;
     msgpack_packer packer = ipc__packer(call->result);
-    uint32_t count = HASH_COUNT(dict->entries);
+    uint32_t count = dict->count;
     as_map ? msgpack_pack_map(&packer, count) : msgpack_pack_array(&packer, count);
-    for (const struct entry *entry = dict->entries; entry && !err; entry = entry->hh.next) {
+    for (const struct entry *entry = dict->entries; entry && !err; entry = entry->newer) {
         if (parts == (KEYS | VALUES) && !as_map) {
             ipc__result_array(call, 2);
         }
@@ -349,7 +396,7 @@ static ipc_err dict_pop_item(ipc__invocation *call)
     if (!dict->entries) {
         return ipc__fail(IPC_EKEY, "the %s is empty", call->object->ops->name);
     }
-    struct entry *newest = ELMT_FROM_HH(dict->entries->hh.tbl, dict->entries->hh.tbl->tail);
+    struct entry *newest = dict->entries->older;
     ipc__result_array(call, 2);
     ipc__result_bytes(call, newest->key);
     ipc__result_stored(call, newest->value);
@@ -509,11 +556,12 @@ static void dict_fini(ipc__object *object)
     while (dict->entries) {
         drop(dict, dict->entries);
     }
+    free(dict->shards);
 }
 
 static uint64_t dict_unread(const ipc__object *object)
 {
-    return HASH_COUNT(((const struct dict *)object)->entries);
+    return ((const struct dict *)object)->count;
 }
 
 static void dict_inspect(const ipc__object *object, msgpack_packer *packer)

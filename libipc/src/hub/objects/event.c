@@ -5,8 +5,6 @@
 #include "hub/core.h"
 #include "util/error.h"
 
-#include <utlist.h>
-
 struct event {
     ipc__object base;
     bool set;
@@ -82,12 +80,9 @@ static ipc_err event_request(ipc__hold *hold, const ipc__request *request)
 static void event_inspect(const ipc__object *object, msgpack_packer *packer)
 {
     const struct event *event = (const struct event *)object;
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(event->waiters, call, waiting);
-    msgpack_pack_map(packer, 2);
+    msgpack_pack_map(packer, 1 + IPC__WAITING_FIELDS);
     ipc__pack_bool(packer, "set", event->set);
-    ipc__pack_uint(packer, "waiting", waiting);
+    ipc__pack_waiting(packer, "waiting", "waiters", event->waiters);
 }
 
 const ipc__object_ops ipc__event_ops = {

@@ -67,22 +67,24 @@ static void shrink(struct list *list)
 
 /* ---- moving values ---- */
 
-/* A gap where there is room for it. Nothing to move may be nowhere: the values of a list that never had any. */
+/* The values from one place on, to another; an empty list has none that could be moved. */
+static void move(struct list *list, uint64_t to, uint64_t from)
+{
+    if (from < list->length) {
+        memmove(list->values + to, list->values + from, (list->length - from) * sizeof(ipc__stored *));
+    }
+}
+
+/* A gap where there is room for it. */
 static void open_gap(struct list *list, uint64_t at, uint64_t count)
 {
-    if (count == 0) {
-        return;
-    }
-    memmove(list->values + at + count, list->values + at, (list->length - at) * sizeof(ipc__stored *));
+    move(list, at + count, at);
     list->length += count;
 }
 
 static void close_gap(struct list *list, uint64_t at, uint64_t count)
 {
-    if (count == 0) {
-        return;
-    }
-    memmove(list->values + at, list->values + at + count, (list->length - at - count) * sizeof(ipc__stored *));
+    move(list, at, at + count);
     list->length -= count;
 }
 
@@ -307,7 +309,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, uint64_t len
     if (call->count <= at) {
         return IPC_OK;
     }
-    ipc_err err = ipc__argument_int(call, at, &given);
+    ipc_err err = ipc__argument_clipped(call, at, &given);
     if (!err) {
         given = given < 0 ? given + (int64_t)length : given;
         *bound = given < 0 ? 0 : (uint64_t)given > length ? length : (uint64_t)given;
@@ -365,8 +367,7 @@ static ipc_err list_get_slice(ipc__invocation *call)
     }
     ipc__result_array(call, slice.count);
     for (uint64_t i = 0; i < slice.count && !err; i++) {
-        int64_t at = ipc__slice_at(&slice, i);
-        ipc__result_stored(call, list->values[at]);
+        ipc__result_stored(call, list->values[ipc__slice_at(&slice, i)]);
         err = ipc__result_room(call, call->result->length);
     }
     return err;
@@ -400,9 +401,9 @@ static ipc_err replace_piece(struct list *list, uint64_t at, uint64_t old, ipc__
 static void replace_each(struct list *list, const ipc__slice *slice, ipc__stored **values)
 {
     for (uint64_t i = 0; i < slice->count; i++) {
-        int64_t at = ipc__slice_at(slice, i);
+        uint64_t at = ipc__slice_at(slice, i);
         ipc__stored *there = list->values[at];
-        place(list, (uint64_t)at, values[i]);
+        place(list, at, values[i]);
         values[i] = there;
     }
 }
@@ -444,7 +445,7 @@ static ipc_err list_delete_slice(ipc__invocation *call)
         return err;
     }
     uint64_t stride = (uint64_t)(slice.step > 0 ? slice.step : -slice.step);
-    uint64_t first = (uint64_t)(slice.step > 0 ? slice.start : slice.start + (int64_t)(slice.count - 1) * slice.step);
+    uint64_t first = slice.step > 0 ? (uint64_t)slice.start : ipc__slice_at(&slice, slice.count - 1);
     uint64_t to = first;
     uint64_t left = slice.count;
     for (uint64_t from = first; from < list->length; from++) {

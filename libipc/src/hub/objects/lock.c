@@ -15,6 +15,11 @@ static ipc__mutex *mutex_of(ipc__object *object)
     return &((struct lock *)object)->mutex;
 }
 
+ipc__mutex *ipc__lock_mutex(ipc__object *object)
+{
+    return object->ops == &ipc__lock_ops || object->ops == &ipc__rlock_ops ? mutex_of(object) : NULL;
+}
+
 static ipc_err lock_init(ipc__object *object, ipc_cursor options)
 {
     (void)options;
@@ -60,8 +65,10 @@ const ipc__object_ops ipc__lock_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = lock_init,
     .fini = lock_fini,
+    .attach = ipc__mutex_attach,
     .request = lock_request,
     .lease_end = lock_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = lock_inspect,
 };
 
@@ -71,7 +78,9 @@ const ipc__object_ops ipc__rlock_ops = {
     .hold_size = sizeof(ipc__hold),
     .init = lock_init,
     .fini = lock_fini,
+    .attach = ipc__mutex_attach,
     .request = lock_request,
     .lease_end = lock_lease_end,
+    .describe = ipc__mutex_describe,
     .inspect = lock_inspect,
 };

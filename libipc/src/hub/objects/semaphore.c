@@ -12,6 +12,7 @@
 struct holder {
     ipc__lease lease;
     uint64_t permits;
+    uint64_t since;               /* us: when it took the first of them */
     struct holder *older, *newer; /* by their first permit */
 };
 
@@ -59,6 +60,7 @@ static bool take(struct semaphore *semaphore, ipc__session *session)
         if (!holder) {
             return false;
         }
+        holder->since = semaphore->base.core->now;
         DL_APPEND2(semaphore->holders, holder, older, newer);
         ipc__lease_add(&holder->lease, &semaphore->base, session);
     }
@@ -106,7 +108,12 @@ static ipc_err semaphore_acquire(struct semaphore *semaphore, ipc__hold *hold, c
     if (timeout_ms == 0) {
         return ipc__fail_plain(IPC_ETIMEOUT);
     }
-    return ipc__call_wait(NULL, hold, request->seq, &semaphore->waiters, timeout_ms, IPC_ETIMEOUT);
+    ipc__call *call;
+    ipc_err err = ipc__call_wait(&call, hold, request->seq, &semaphore->waiters, timeout_ms, IPC_ETIMEOUT);
+    if (!err) {
+        call->thread = thread;
+    }
+    return err;
 }
 
 static ipc_err semaphore_release(struct semaphore *semaphore, const ipc__hold *hold, const ipc__request *request)
@@ -227,9 +234,6 @@ static void semaphore_describe(const ipc__hold *hold, msgpack_packer *packer)
 static void semaphore_inspect(const ipc__object *object, msgpack_packer *packer)
 {
     const struct semaphore *semaphore = (const struct semaphore *)object;
-    uint64_t waiting;
-    const ipc__call *call;
-    DL_COUNT(semaphore->waiters, call, waiting);
     uint64_t held = 0;
     uint32_t holders = 0;
     const struct holder *holder;
@@ -238,21 +242,21 @@ static void semaphore_inspect(const ipc__object *object, msgpack_packer *packer)
         held += holder->permits;
         holders++;
     }
-    msgpack_pack_map(packer, 6);
+    msgpack_pack_map(packer, 5 + IPC__WAITING_FIELDS);
     ipc__pack_uint(packer, "value", semaphore->value);
     ipc__pack_uint(packer, "initial", semaphore->initial);
     ipc__pack_bool(packer, "bounded", semaphore->bounded);
     ipc__pack_uint(packer, "held", held);
-    ipc__pack_uint(packer, "waiting", waiting);
     ipc__pack_text(packer, "holders");
     msgpack_pack_array(packer, holders);
     DL_FOREACH2(semaphore->holders, holder, newer)
     {
-        msgpack_pack_map(packer, 3);
-        ipc__pack_uint(packer, "session", holder->lease.session->id);
-        ipc__pack_uint(packer, "pid", (uint64_t)holder->lease.session->pid);
+        msgpack_pack_map(packer, IPC__SESSION_FIELDS + 2);
+        ipc__pack_session(packer, holder->lease.session);
         ipc__pack_uint(packer, "permits", holder->permits);
+        ipc__pack_uint(packer, "held_us", object->core->now - holder->since);
     }
+    ipc__pack_waiting(packer, "waiting", "waiters", semaphore->waiters);
 }
 
 const ipc__object_ops ipc__semaphore_ops = {
