@@ -1,4 +1,5 @@
--- Operations from Lua on a dict, as containers.c does them: "update" and "get_many" of so many keys a call, "set" and "get" of one.
+-- Operations from Lua on a dict, as containers.c does them: "update" and "get_many" of so many keys a call, "set" and
+-- "get" of one.
 -- Touches standard input and output: "ready", a line to go, and "start" and "end" when it was; Lua has no clock for it,
 -- so that bench/run looks at its own.
 -- Locks nothing.
