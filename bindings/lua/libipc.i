@@ -87,6 +87,8 @@ IPC_SELF(ipc_array, IPC__LUA_NUMBERS)
 
 %typemap(in) ipc_conn *conn
     "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_CONN);"
+%typemap(in) ipc_lock *lock
+    "$1 = lua_isnil(L, $input) ? NULL : ipc__lua_check_handle(L, $input, IPC__LUA_LOCK);"
 
 %typemap(in) (const void *bytes, size_t length) {
     ipc__lua *own = ipc__lua_get(L);

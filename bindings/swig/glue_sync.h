@@ -84,11 +84,12 @@ static inline ipc_event *ipc_event_from_ticket(ipc_conn *conn, const void *ticke
 }
 
 static inline ipc_condition *new_ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock,
-                                               ipc_err *failed)
+                                               ipc_lock *lock, ipc_err *failed)
 {
     ipc_condition_options options = IPC_CONDITION_OPTIONS_INIT;
     options.mode = (ipc_open_mode)mode;
     options.refuse_deadlock = refuse_deadlock;
+    options.lock = lock;
     ipc_condition *condition = NULL;
     *failed = ipc_condition_open(&condition, conn, name, &options);
     return condition;

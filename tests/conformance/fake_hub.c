@@ -156,18 +156,19 @@ static void note(fake_hub *hub, heard what)
     pthread_cond_broadcast(&hub->came);
 }
 
-/* Read an operation's fields; a put's value is taken in. */
+/* Read an operation's fields; a put's value, and a method's arguments, are taken in. */
 static blob read_fields(fake_hub *hub, ipc__envelope *envelope, const ipc__head *head)
 {
     bool puts = head->op == IPC__OP_PUT || head->op == IPC__OP_PUT_WAIT;
+    bool values = puts || head->op == IPC__OP_INVOKE;
     blob frame = {NULL, 0};
     for (uint32_t i = 0; i < head->fields; i++) {
         ipc__bytes value;
         ipc__block *block;
-        if (!puts || i + 1 < head->fields) {
+        if (!values || i + 1 < head->fields) {
             ipc_cursor_skip(&envelope->at);
         } else if (ipc__read_value(envelope, &value, &block)) {
-            hub->acked += value.length;
+            hub->acked += puts ? value.length : 0;
             frame = block == envelope->frames[0] ? frame : copy(value.data, value.length);
         }
     }

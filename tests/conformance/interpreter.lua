@@ -4,8 +4,11 @@
 
 local ipc = require "libipc"
 local json = require "dkjson"
+local methods_container = require "methods_container"
 local methods_sync = require "methods_sync"
 local notation = require "notation"
+
+local class_of, own = methods_container.class_of, methods_container.own
 
 local PATIENCE_MS = 20000 -- for what must come
 
@@ -77,7 +80,8 @@ function steps.pipe_pair(actor, step)
 end
 
 function steps.share(actor, step)
-  return give(actor.things[step.on]:share())
+  local thing = actor.things[step.on]
+  return give(own(thing, "share")(thing))
 end
 
 function steps.attach(actor, step)
@@ -184,10 +188,16 @@ end
 -- ---- objects with methods ----
 
 -- By class and method, where those of the table are others.
-local METHODS = methods_sync.methods
+local METHODS = {}
+for _, family in ipairs {methods_sync, methods_container} do
+  for class, methods in pairs(family.methods) do
+    METHODS[class] = methods
+  end
+end
 
 function steps.open(actor, step)
   local chosen, extra = methods_sync.options(step.options)
+  chosen = methods_container.options(chosen)
   local thing, code = actor.conn[step.class](actor.conn, name_of(step), chosen)
   if thing then
     actor.extras[thing] = extra
@@ -195,15 +205,26 @@ function steps.open(actor, step)
   return keep(actor, step.as, thing, code)
 end
 
+-- A step that says what it is to be called gives a handle; a reference that leads nowhere is none.
+local function kept(actor, step, result)
+  if result.value == nil then
+    return result
+  elseif not step.as then
+    return give(result.value)
+  elseif getmetatable(result.value) == ipc.ext then
+    return {fails = "noent"}
+  end
+  return keep(actor, step.as, result.value)
+end
+
 function steps.call(actor, step)
   local thing, args = actor.things[step.on], {n = 0}
   for i, arg in ipairs(step.args or {}) do
-    args[i], args.n = notation.read(arg), i
+    args[i], args.n = notation.read(arg, actor.things), i
   end
-  local class = getmetatable(thing).__name:match("^ipc%.(%w+)$")
-  local method = (METHODS[class] or {})[step.method]
+  local method = (METHODS[class_of(thing)] or {})[step.method]
   if method then
-    return method(thing, seconds(step), actor.extras[thing], table.unpack(args, 1, args.n))
+    return kept(actor, step, method(thing, seconds(step), actor.extras[thing], table.unpack(args, 1, args.n)))
   end
   return give(thing[step.method](thing, table.unpack(args, 1, args.n)))
 end
@@ -211,7 +232,8 @@ end
 -- ---- all handles, connections ----
 
 function steps.name(actor, step)
-  local name = actor.things[step.on]:name()
+  local thing = actor.things[step.on]
+  local name = own(thing, "name")(thing)
   return {gives = name == nil and json.null or name}
 end
 
@@ -227,7 +249,8 @@ function steps.flush(actor, step)
 end
 
 function steps.close(actor, step)
-  actor.things[step.on]:close()
+  local thing = actor.things[step.on]
+  own(thing, "close")(thing)
   return {}
 end
 
@@ -296,7 +319,8 @@ local MISTAKES = {
   "not joinable", "no option redeliver", "no option max_deliveries", "the option redeliver is one of",
   "a dead_letter needs max_deliveries", "a queue's options are", "cannot be its own dead_letter",
   "a barrier needs its parties", "a barrier's option is parties", "a semaphore is given back",
-  "a semaphore's options are",
+  "a semaphore's options are", "cannot replace", "what makes an array says", "what makes a value says",
+  "the option typecode is one of",
 }
 
 -- Those that have codes of their own elsewhere.
@@ -306,6 +330,7 @@ local CODES = {
   ["it was released too often"] = "IPC_ENOTHELD",
   ["is another thread's"] = "IPC_ENOTOWNER",
   ["needs the condition's lock"] = "IPC_ENOTOWNER",
+  ["the handle or its connection is closed"] = "IPC_ECLOSED", -- of an attribute
   [methods_sync.ACTION_FAILS] = "action",
 }
 for _, words in ipairs(MISTAKES) do
@@ -347,8 +372,9 @@ end
 
 function Actor:close()
   for _, thing in pairs(self.things) do
-    if thing.close then
-      thing:close()
+    local close = own(thing, "close") -- items have none
+    if close then
+      close(thing)
     end
   end
   self.conn:close()

@@ -5,14 +5,16 @@ Touches the hub at its address. Locks nothing.
 
 import select
 
+import methods_container
 import methods_sync
+from methods_container import own
 from notation import expand, from_notation, hex_bytes, to_notation
 
 import libipc
 
 PATIENCE_MS = 20000  # for what must come
 
-METHODS = {**methods_sync.METHODS}
+METHODS = {**methods_sync.METHODS, **methods_container.METHODS}
 
 
 def _seconds(step):
@@ -39,8 +41,8 @@ class Actor:
 
     def close(self):
         for thing in self._things.values():
-            if hasattr(thing, "close"):
-                thing.close()
+            if not isinstance(thing, libipc.Item):
+                own(thing, "close")()
         self._things.clear()  # and with them the connection that pickled handles came with
         self._conn.close()
 
@@ -74,7 +76,7 @@ class Actor:
         self._things.update(zip(step["as"], self._conn.Pipe(**_options(step, "duplex"))))
 
     def _share(self, step):
-        return {"gives": to_notation(self._on(step).share())}
+        return {"gives": to_notation(own(self._on(step), "share")())}
 
     def _attach(self, step):
         self._things[step["as"]] = libipc.attach(from_notation(step["ticket"]), conn=self._conn)
@@ -177,8 +179,8 @@ class Actor:
     # ---- objects with methods ----
 
     def _open(self, step):
-        make = getattr(self._conn, step["class"])
-        options = methods_sync.options(step.get("options", {}))
+        make = methods_container.maker(self._conn, step["class"])
+        options = methods_container.options(methods_sync.options(step.get("options", {})))
         try:
             self._things[step["as"]] = make(expand(step.get("name")), **options)
         except libipc.Error:
@@ -188,11 +190,11 @@ class Actor:
         return {}
 
     def _call(self, step):
-        thing, args = self._on(step), [from_notation(arg) for arg in step.get("args", [])]
+        thing, args = self._on(step), [from_notation(arg, self._things) for arg in step.get("args", [])]
         method = METHODS.get(type(thing).__name__, {}).get(step["method"])
         try:
             if method:
-                return method(thing, _seconds(step), *args)
+                return self._kept(step, method(thing, _seconds(step), *args))
             result = getattr(thing, step["method"])(*args)
         except libipc.Error:
             raise
@@ -200,16 +202,28 @@ class Actor:
             return {"fails": "IPC_EINVAL"}  # no such argument
         return {} if result is None else {"gives": to_notation(result)}
 
+    def _kept(self, step, result):
+        """A step that says what it is to be called gives a handle; a reference that leads nowhere is none."""
+        if "value" not in result:
+            return result
+        value = result["value"]
+        if "as" not in step:
+            return {"gives": to_notation(value)}
+        if isinstance(value, libipc.Ext):
+            return {"fails": "IPC_ENOENT"}
+        self._things[step["as"]] = value
+        return {}
+
     # ---- all handles, connections ----
 
     def _name(self, step):
-        return {"gives": self._on(step).name}
+        return {"gives": own(self._on(step), "name")}
 
     def _flush(self, step):
         self._on(step).flush(_seconds(step))
 
     def _close(self, step):
-        self._on(step).close()
+        own(self._on(step), "close")()
 
     def _unlink(self, step):
         self._conn.unlink(step["name"])

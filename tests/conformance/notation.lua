@@ -98,24 +98,32 @@ function readers.ext(body)
   return assert(ipc.unpack(string.pack(">B I4 b", 0xc9, #data, body[1]) .. data))
 end
 
-function readers.array(body)
+function readers.absent()
+  return ipc.absent
+end
+
+function readers.handle(name, handles)
+  return assert(handles[name], name)
+end
+
+function readers.array(body, handles)
   local array = {}
   for i, element in ipairs(body) do
-    array[i] = notation.read(element)
+    array[i] = notation.read(element, handles)
   end
   return ipc.array(array)
 end
 
-function readers.map(body)
+function readers.map(body, handles)
   local map = {}
   for _, pair in ipairs(body) do
-    map[notation.read(pair[1])] = notation.read(pair[2])
+    map[notation.read(pair[1])] = notation.read(pair[2], handles)
   end
   return ipc.map(map)
 end
 
---- The value that a notation stands for.
-function notation.read(value)
+--- The value that a notation stands for; handles are those that it may have in it, by name.
+function notation.read(value, handles)
   if value == json.null then
     return ipc.null
   end
@@ -124,7 +132,7 @@ function notation.read(value)
     return value
   end
   local kind, body = next(value)
-  return readers[kind](body)
+  return readers[kind](body, handles)
 end
 
 -- ---- writing ----
@@ -166,6 +174,9 @@ local function write_userdata(value)
   local kind = getmetatable(value)
   if kind == ipc.bin then
     return {bin = hex(value.data)}
+  end
+  if kind.__name:find("^ipc%.%u") then
+    return {handle = true}
   end
   assert(kind == ipc.ext, "no way to write this userdata")
   return {ext = {value.type, hex(value.data)}}

@@ -96,20 +96,24 @@ _READERS = {
     "timestamp": lambda body: EPOCH + datetime.timedelta(seconds=body[0], microseconds=body[1] // 1000),
     "ext": lambda body: libipc.Ext(body[0], bytes.fromhex(body[1])),
     "error": lambda body: _make_error(*body),
-    "array": lambda body: [_read(element) for element in body],
-    "map": lambda body: {_read(key): _read(value) for key, value in body},
+    "absent": lambda _body: libipc.ABSENT,
 }
 
 
-def _read(notation):
+def _read(notation, handles):
     if not isinstance(notation, dict):
         return notation
     ((kind, body),) = notation.items()
-    return _READERS[kind](body)
+    if kind == "array":
+        return [_read(element, handles) for element in body]
+    if kind == "map":
+        return {_read(key, handles): _read(value, handles) for key, value in body}
+    return handles[body] if kind == "handle" else _READERS[kind](body)
 
 
-def from_notation(notation):
-    return _read(expand(notation))
+def from_notation(notation, handles=None):
+    """The value; handles are those that it may have in it, by name."""
+    return _read(expand(notation), handles)
 
 
 def _write_float(value):
@@ -139,6 +143,8 @@ def to_notation(value):
         return {"timestamp": _write_moment(value)}
     if type(value) is libipc.Ext:
         return {"ext": [value.code, value.data.hex()]}
+    if hasattr(type(value), "_attach"):
+        return {"handle": True}
     if isinstance(value, libipc.RemoteError):
         return {"error": [value.type_name, value.text]}
     if isinstance(value, Exception):

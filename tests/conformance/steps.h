@@ -55,6 +55,7 @@ typedef struct class_kind {
 typedef struct class_verbs {
     ipc_err (*attach)(void **object, ipc_conn *conn, const ipc_msg *ticket);
     ipc_err (*share)(void *object, ipc_msg **ticket);
+    ipc_err (*refer)(void *object, ipc_msg **reference);
     const char *(*name)(const void *object);
     void (*close)(void *object);
     void (*free)(void *object);
@@ -72,6 +73,10 @@ typedef struct class_verbs {
     {                                                                                                                  \
         return ipc_##type##_share(object, ticket);                                                                     \
     }                                                                                                                  \
+    static ipc_err type##_refer(void *object, ipc_msg **reference)                                                     \
+    {                                                                                                                  \
+        return ipc_##type##_refer(object, reference);                                                                  \
+    }                                                                                                                  \
     static const char *type##_name(const void *object)                                                                 \
     {                                                                                                                  \
         return ipc_##type##_name(object);                                                                              \
@@ -84,9 +89,13 @@ typedef struct class_verbs {
     {                                                                                                                  \
         ipc_##type##_free(object);                                                                                     \
     }                                                                                                                  \
-    static const class_verbs type##_verbs = {type##_attach, type##_share, type##_name, type##_close, type##_free}
+    static const class_verbs type##_verbs = {type##_attach, type##_share, type##_refer,                                \
+                                             type##_name,   type##_close, type##_free}
 
 extern const class_kind sync_classes[];
+extern const class_kind dict_classes[];
+extern const class_kind list_classes[];
+extern const class_kind array_classes[];
 
 /* ---- what a step says ---- */
 
@@ -128,5 +137,26 @@ void mark(const call *c, const char *name, bool truth);
 ipc_err attach_object(const call *c, const ipc_msg *ticket, thing *what);
 
 void free_object(thing *what);
+
+/* ---- containers ---- */
+
+/*
+ * One of the arguments of a "call" step, or all of them as one sequence, with the actor's handles in them; packed: the
+ * caller owns it. compare_set's old and new value are as the hub has them.
+ */
+ipc_err pack_arg(const call *c, size_t place, ipc_msg **out);
+ipc_err pack_args(const call *c, ipc_msg **out);
+ipc_err pack_compare_set(const call *c, size_t before, ipc_msg **out);
+
+/* An argument as the table has it; NULL: there is none. How many there are. */
+const json_t *arg_of(const call *c, size_t place);
+size_t arg_count(const call *c);
+
+/* A slice's start or stop, and its step: null is none. */
+int64_t slice_bound(const call *c, size_t place);
+int64_t slice_step(const call *c);
+
+/* A method gave a value, which is used up: a handle, if the step says what it is to be called. */
+ipc_err give_value(const call *c, ipc_err err, ipc_msg *value);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const class_kind *const classes[] = {sync_classes};
+static const class_kind *const classes[] = {sync_classes, dict_classes, list_classes, array_classes};
 
 enum { CLASS_LISTS = sizeof classes / sizeof classes[0] };
 

@@ -60,15 +60,13 @@ local function matches(step, result)
 end
 
 local function until_it_matches(stage, step)
-  local idle <close> = assert(ipc.connect(stage.address))
-  local pause = assert(idle:Queue())
   local result
   for _ = 1, PATIENCE / 0.005 do
     result = perform(stage, step)
     if matches(step, result) then
       break
     end
-    pause:get(0.005) -- as Lua has no sleep
+    ipc.wait({}, 0.005) -- as Lua has no sleep
   end
   return result
 end

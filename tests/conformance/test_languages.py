@@ -1,38 +1,17 @@
-"""Every language with every other: values travel unchanged, and table.json holds with an actor of each.
+"""Every language with every other: values travel unchanged, and what table.json has of queues and pipes holds.
 
 Touches hubs of its own, and the programs in actors/. Locks nothing.
 """
 
-import itertools
-import os
-
 import pytest
 import script
 from notation import load
-from programs import PAIRS, Troupe
+from stage import fresh, has_classes, play
 
 import libipc
 
 VALUES = load("values.json")["values"]
-CASES = load("table.json")["cases"]
-
-_numbers = itertools.count(1)
-
-
-def fresh():
-    return f"languages-{os.getpid()}-{next(_numbers)}"
-
-
-@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
-def pair(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def troupe(pair):
-    actors = Troupe(pair)
-    yield actors
-    actors.close()
+CASES = [case for case in load("table.json")["cases"] if not has_classes(case)]
 
 
 def travels(troupe, steps):
@@ -92,36 +71,6 @@ def test_languages__values_travel_through_a_pipe(pair, troupe):
 # ---- the table ----
 
 
-class Stage:
-    """A hub, and two actors that are programs."""
-
-    def __init__(self, troupe, limits):
-        self._troupe = troupe
-        self._limits = limits
-        self._hub = libipc.Hub(fresh(), **limits)
-        self._address = self._hub.address
-        troupe.go_to(self._address)
-
-    def perform(self, step):
-        if step["by"] != "hub":
-            return self._troupe.perform(step)
-        if step["do"] == "stop":
-            self._hub.stop()
-        else:
-            self._hub = libipc.Hub(self._address, **self._limits)
-        return {}
-
-    def close(self):
-        self._hub.stop()
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_languages__table(case, pair, troupe):
-    stage = Stage(troupe, case.get("hub", {}))
-    try:
-        script.run(case, stage.perform)
-    except BaseException:
-        troupe.abandon()
-        raise
-    finally:
-        stage.close()
+def test_languages__table(case, troupe):
+    play(case, troupe)

@@ -59,11 +59,11 @@ def test_wire__large_values_are_frames():
         assert all(len(frame) > 65536 and libipc.unpack(frame) for frame in frames)
 
 
-PUT, PUT_WAIT, DELIVER = 16, 17, 65
+PUT, PUT_WAIT, INVOKE, DELIVER = 16, 17, 36, 65
 
 
 def has_nil_for_a_value(means):
-    return means[0] in (PUT, PUT_WAIT, DELIVER) and means[-1] is None
+    return means[0] in (PUT, PUT_WAIT, INVOKE, DELIVER) and means[-1] is None
 
 
 def test_wire__names_are_names():
@@ -74,8 +74,13 @@ def test_wire__names_are_names():
 # ---- the page ----
 
 
-def page_rows(pattern):
-    return re.findall(pattern, PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+CONTAINERS = "## 10. Containers"
+
+
+def page_rows(pattern, of_containers=False):
+    """What a pattern finds on the page; its section on containers has a table of methods, all else of operations."""
+    before, _, containers = PAGE.read_text(encoding="utf-8").partition(CONTAINERS)
+    return re.findall(pattern, containers if of_containers else before, re.MULTILINE)
 
 
 def by(side):
@@ -91,6 +96,15 @@ def test_wire__every_operation_of_the_page_has_a_vector(side, section):
     for operation in by(side):
         word = re.match(r"[A-Z_]+", operation["name"]).group()
         assert word == rows[operation["means"][0]], operation["name"]
+
+
+def test_wire__every_method_of_the_page_has_a_vector():
+    rows = {int(number): name for number, name in page_rows(r"^\| (\d+) \| ([A-Z_]+) \|", of_containers=True)}
+    assert len(rows) >= 29
+    invocations = [operation for operation in by("client") if operation["means"][0] == INVOKE]
+    assert {operation["means"][3] for operation in invocations} == set(rows)
+    for operation in invocations:
+        assert operation["name"].split()[1] == rows[operation["means"][3]], operation["name"]
 
 
 def test_wire__every_packet_of_the_page_has_a_vector():

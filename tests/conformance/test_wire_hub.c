@@ -43,6 +43,7 @@ static void rig_open(rig *self, uint64_t epoch)
     snprintf(endpoint, sizeof endpoint, "inproc://wire-%u", ++count);
     ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
     ipc__core_init(&self->core, &options);
+    self->core.epoch = epoch;
     assert_int_equal(ipc__zmq_hub_open(&self->zmq, endpoint, sizeof endpoint, epoch, options.max_message), IPC_OK);
     const ipc__identity who = {{(const unsigned char *)"c", 1}, {(const unsigned char *)"demo", 4}, 0};
     assert_int_equal(ipc__core_session(&self->core, &ipc__zmq_lane, &self->peer, &who, &self->session), IPC_OK);

@@ -275,6 +275,8 @@ static void test_hostile__strangers_on_the_endpoint(void **state)
         (literal), sizeof(literal) - 1                                                                                 \
     }
 
+#define DICT "\x97\x03\x02\x05\xa4\x64ict\x00\xc0\x80" /* OPEN of handle 2 */
+
 /* Operations that no client sends. Each stands for itself, behind a header and an OPEN of handle 1. */
 static void test_hostile__operations_that_break_the_protocol(void **state)
 {
@@ -303,6 +305,15 @@ static void test_hostile__operations_that_break_the_protocol(void **state)
         OP("\x97\x03\x02\x06\xa5queue\x00\x91\x01\x80"),             /* OPEN of an array */
         OP("\x97\x03\xce\xff\xff\xff\xff\x06\xa5queue\x00\xc0\x80"), /* OPEN of a handle beyond all */
         OP("\xdd\xff\xff\xff\xff\x10\x01\x05"),
+        OP("\x95\x24\x01\x05\x01\xc4\x01\x90"), /* INVOKE of a queue */
+        OP(DICT "\x94\x24\x02\x06\x01"),        /* and of a dict: without arguments */
+        OP(DICT "\x96\x24\x02\x06\x01\xc4\x01\x90\xc0"),
+        OP(DICT "\x95\x24\x02\x06\xa1x\xc4\x01\x90"),
+        OP(DICT "\x95\x24\x02\x06\x01\x90"),
+        OP(DICT "\x95\x24\x02\x06\x01\xc0"), /* of a frame that is not there */
+        OP(DICT "\x95\x24\x02\x06\x01\xc4\xff\x90"),
+        OP(DICT "\x94\x10\x02\x06\xc4\x01\x90"), /* PUT into a dict */
+        OP(DICT "\x94\x0d\x02\x06\x01"),         /* REFER with a field */
     };
     const place *where = *state;
     struct witness witness = witness_of(where);
@@ -356,6 +367,13 @@ static void test_hostile__envelopes_with_changed_bytes(void **state)
         raw_pack(&bytes, "[i,i,i]", 6, 0, 16);
         raw_pack(&bytes, "[i,i,i,i]", 9, 0, 17, 11);
         raw_pack(&bytes, "[i,i,i]", 4, 1, 18);
+        raw_pack(&bytes, "[i,i,i,s,i,s,{}]", 3, 3, 19, "dict", 0, "a dict");
+        raw_pack(&bytes, "[i,i,i,s,i,n,{}]", 3, 4, 20, "list", 0);
+        raw_pack(&bytes, "[i,i,i,i,B]", 36, 3, 21, 21, "\x91\x82\x01\x02\xa1\x62\x81\x03\x04", (size_t)9);
+        raw_pack(&bytes, "[i,i,i,i,B]", 36, 4, 22, 36, "\x91\x93\x05\xa1\x61\xc0", (size_t)6);
+        raw_pack(&bytes, "[i,i,i,i,B]", 36, 4, 23, 33, "\x94\x00\x02\x01\x91\x91\x01", (size_t)7);
+        raw_pack(&bytes, "[i,i,i]", 13, 4, 24);
+        raw_pack(&bytes, "[i,i,i,i,B]", 36, 3, 25, 18, "\x90", (size_t)1);
         for (int change = rand_r(&seed) % 4; change >= 0; change--) {
             size_t at = header + (size_t)rand_r(&seed) % (bytes.length - header);
             bytes.data[at] = (unsigned char)rand_r(&seed);
@@ -367,6 +385,32 @@ static void test_hostile__envelopes_with_changed_bytes(void **state)
             witness_is_well(&witness, where);
         }
     }
+    zmq_ctx_term(context);
+    witness_leaves(&witness, where);
+}
+
+/* Arguments over 64 KiB that are no frame of their own. */
+static void test_hostile__arguments_that_should_be_a_frame(void **state)
+{
+    enum { LONG = 70000 };
+    const place *where = *state;
+    struct witness witness = witness_of(where);
+    void *context = zmq_ctx_new();
+    struct raw_session session = session_of(where, context);
+    unsigned char *frame = calloc(1, LONG + sizeof(raw_bytes));
+    raw_bytes bytes = {.length = 0};
+    raw_envelope(&bytes, session.epoch);
+    raw_pack(&bytes, "[i,i,i,s,i,n,{}]", 3, 2, 5, "list", 0);
+    CHECK(frame);
+    memcpy(frame, bytes.data, bytes.length);
+    memcpy(frame + bytes.length, "\x95\x24\x02\x06\x23\xc6\x00\x01\x11\x70\x91\xc6\x00\x01\x11\x6a", 16);
+    raw_send_frame(session.dealer, frame, bytes.length + 10 + LONG, 0);
+    if (session.control >= 0) { /* the hub hangs up */
+        unsigned char answer[64];
+        CHECK_INT(raw_receive(session.control, answer, sizeof answer), 0);
+    }
+    session_leaves(&session);
+    free(frame);
     zmq_ctx_term(context);
     witness_leaves(&witness, where);
 }
@@ -517,6 +561,7 @@ int main(int argc, char **argv)
         BETWEEN_PROCESSES(test_hostile__strangers_on_the_endpoint),
         BETWEEN_PROCESSES(test_hostile__operations_that_break_the_protocol),
         BETWEEN_PROCESSES(test_hostile__envelopes_with_changed_bytes),
+        BETWEEN_PROCESSES(test_hostile__arguments_that_should_be_a_frame),
         BETWEEN_PROCESSES(test_hostile__streams_that_speak_no_zeromq),
         cmocka_unit_test(test_hostile__a_hub_that_is_none),
     };

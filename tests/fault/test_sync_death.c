@@ -53,13 +53,20 @@ static fates *begin_fates(const place *where)
     return self;
 }
 
-static fate *add_fate(fates *self, const char *role, sync_kind kind, uint32_t parties, way_out way)
+/* What it is about; no victim yet. */
+static fate *add_object(fates *self, sync_kind kind, uint32_t parties)
 {
     CHECK(self->count < MOST);
     fate *one = &self->all[self->count++];
     one->kind = kind;
     one->name = fresh_name("thing");
     one->mine = sync_open(self->conn, kind, one->name, parties);
+    return one;
+}
+
+static fate *add_fate(fates *self, const char *role, sync_kind kind, uint32_t parties, way_out way)
+{
+    fate *one = add_object(self, kind, parties);
     if (strcmp(role, "waiter") == 0 && kind <= SYNC_SEMAPHORE) {
         CHECK_OK(sync_acquire(&one->mine, 0, &one->grant)); /* so that it has something to wait for */
     }
@@ -303,8 +310,10 @@ static void test_sync_death__of_a_party_breaks_the_barrier(void **state)
 static void add_actors(fates *all, way_out last)
 {
     for (way_out way = KILLED; way < last; way = next_way(way)) {
-        fate *one = add_fate(all, "actor", SYNC_BARRIER, 2, way);
+        fate *one = add_object(all, SYNC_BARRIER, 2);
         call_start_and_block(&one->waits, acquire, one);
+        await_waiting(all, one, "waiting", 1); /* it is the victim that comes last */
+        one->who = victim_start(all->where, "actor", SYNC_BARRIER, one->name, 2, way);
         worker_expect(one->who.process, "has it");
         CHECK(!one->waits.over);
     }

@@ -3,6 +3,7 @@
  * Touches nothing. One thread.
  */
 #include "fuzz/core_world.h"
+#include "hub/reference.h"
 #include "sim/sim_peek.h"
 
 #include <utlist.h>
@@ -44,7 +45,9 @@ static uint64_t check_object(const ipc__object *object)
         return check_stream(sim_peek_pipe(object, 0)) + check_stream(sim_peek_pipe(object, 1));
     }
     if (object->ops != &ipc__queue_ops) {
-        return 0; /* it holds no values */
+        uint64_t bytes = 0;
+        require(sim_peek_container(object, NULL, NULL, &bytes), "bytes are counted");
+        return bytes;
     }
     sim_queue_peek queue = sim_peek_queue(object);
     uint64_t bytes = check_stream(queue.stream);
@@ -59,6 +62,31 @@ static uint64_t check_object(const ipc__object *object)
     return bytes;
 }
 
+/* Who refers, and to whom, is told alike from both sides; who is to be looked at is in the list. */
+static void check_references(const ipc__object *object)
+{
+    uint64_t count = 0;
+    const ipc__reference *reference;
+    DL_FOREACH2(object->referrers, reference, later)
+    {
+        require(reference->target == object && reference->owner->references, "who refers has a reference");
+        count++;
+    }
+    require(count == object->referrer_count, "references are counted");
+    DL_FOREACH2(object->references, reference, after)
+    {
+        require(reference->owner == object && (!reference->target || reference->target->referrers),
+                "who is referred to knows");
+    }
+    const ipc__grant *grant;
+    DL_FOREACH(object->grants, grant)
+    {
+        require(grant->object == object && grant->count && !object->name && ipc__timer_armed(&grant->expiry),
+                "who was told of an object has so long to open it");
+    }
+    require(!object->doomed && !object->looked_at && !object->deleting, "what goes is gone");
+}
+
 void core_check(const world *self)
 {
     const ipc__core *core = &self->core;
@@ -68,7 +96,9 @@ void core_check(const world *self)
     const ipc__object *object;
     DL_FOREACH(core->objects, object)
     {
-        require(object->name || object->holds, "an object without a name has holders");
+        require(ipc__object_wanted(object) || object->referrers,
+                "an object without a name has holders, or somebody was told of it or refers to it");
+        check_references(object);
         bytes += check_object(object);
         objects++;
     }

@@ -61,11 +61,72 @@ static void say_bounds(msgpack_packer *packer, uint8_t drawn)
     drawn & 32 ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
 }
 
+/* The options of arrays and values; the others look at none. */
+static void say_numbers(msgpack_packer *packer, uint8_t drawn, input *in)
+{
+    bool given[] = {(drawn & 3) != 0, drawn & 4, drawn & 8};
+    msgpack_pack_map(packer, (size_t)given[0] + given[1] + given[2]);
+    if (given[0]) {
+        pack_text(packer, "typecode");
+        msgpack_pack_str_with_body(packer, &"bBhHiIlLqQfdxx??"[drawn >> 4], 1);
+    }
+    if (given[1]) {
+        pack_text(packer, "length");
+        msgpack_pack_uint64(packer, draw_number(in));
+    }
+    if (given[2]) {
+        pack_text(packer, "values");
+        msgpack_pack_array(packer, 2);
+        msgpack_pack_uint8(packer, drawn);
+        msgpack_pack_double(packer, 0.5);
+    }
+}
+
+static void say_reference(const world *self, msgpack_packer *packer, uint8_t which)
+{
+    size_t length = self->reference_lengths[which % REFERENCES];
+    if (length) {
+        ipc__buf_write(packer->data, (const char *)self->references[which % REFERENCES], length);
+    } else {
+        msgpack_pack_ext_with_body(packer, "\x94\x01\x02\xa0\xc0", 5, IPC_EXT_HANDLE); /* to nothing */
+    }
+}
+
+/* A container: by name, new, by a pin, as another handle, or by a reference. */
+static void say_container(peer *self, msgpack_packer *packer, uint8_t what, input *in)
+{
+    static const char *const containers[] = {"dict", "namespace", "list", "array", "value"};
+    pack_text(packer, containers[what % 5]);
+    msgpack_pack_uint8(packer, what / 5 % 3);
+    uint8_t where = input_byte(in);
+    switch (where % 5) {
+    case 0:
+        pack_text(packer, names[where / 5 % 4]);
+        break;
+    case 1:
+        msgpack_pack_nil(packer);
+        break;
+    case 2:
+        msgpack_pack_bin_with_body(packer, self->world->pins[where / 5 % PINS], sizeof self->world->pins[0]);
+        break;
+    case 3:
+        msgpack_pack_uint8(packer, where / 5 % HANDLES);
+        break;
+    default:
+        say_reference(self->world, packer, where / 5);
+    }
+    say_numbers(packer, input_byte(in), in);
+}
+
 static void say_open(peer *self, msgpack_packer *packer, input *in)
 {
     static const char *const types[] = {"queue", "queue", "pipe", "shelf"};
     static const char *const kin[] = {"lock", "rlock", "condition", "semaphore", "event", "barrier"};
     uint8_t what = input_byte(in);
+    if (what >= 100 && what < 160) {
+        say_container(self, packer, what - 100, in);
+        return;
+    }
     bool synchronises = what >= 160;
     pack_text(packer, synchronises ? kin[what % 6] : types[what % 4]);
     msgpack_pack_uint8(packer, what / 4 % 3);
@@ -209,6 +270,9 @@ static void say_fields(peer *self, ipc__op op, uint32_t handle, msgpack_packer *
         say_thread(packer, in);
         input_below(in, 2) ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         return;
+    case IPC__OP_INVOKE:
+        msgpack_pack_uint8(packer, (uint8_t)input_below(in, 48));
+        return;
     case IPC__OP_SET:
     case IPC__OP_RESET:
     case IPC__OP_SHUTDOWN:
@@ -230,7 +294,8 @@ void core_say(peer *self, input *in)
         IPC__OP_CLOSE,   IPC__OP_UNLINK,   IPC__OP_LIST,     IPC__OP_PING,     IPC__OP_CANCEL,   IPC__OP_PIN,
         IPC__OP_BYE,     IPC__OP_BIND,     IPC__OP_SHUTDOWN, IPC__OP_STAT,     IPC__OP_INFO,     IPC__OP_ACQUIRE,
         IPC__OP_ACQUIRE, IPC__OP_UNLOCK,   IPC__OP_PEEK,     IPC__OP_SET,      IPC__OP_WAIT,     IPC__OP_WAIT,
-        IPC__OP_NOTIFY,  IPC__OP_PASS,     IPC__OP_RESET,
+        IPC__OP_NOTIFY,  IPC__OP_PASS,     IPC__OP_RESET,    IPC__OP_INVOKE,   IPC__OP_INVOKE,   IPC__OP_INVOKE,
+        IPC__OP_INVOKE,  IPC__OP_INVOKE,   IPC__OP_INVOKE,   IPC__OP_REFER,    IPC__OP_REFER,
     };
     if (ipc__outbox_full(&self->out)) {
         return;
@@ -252,5 +317,7 @@ void core_say(peer *self, input *in)
     say_fields(self, op, handle, &packer, in);
     if (op == IPC__OP_PUT || op == IPC__OP_PUT_WAIT) {
         say_value(self, in);
+    } else if (op == IPC__OP_INVOKE) {
+        core_say_arguments(self, in);
     }
 }

@@ -8,7 +8,7 @@
 #include "fuzz/fuzz.h"
 #include "hub/core.h"
 
-enum { HANDLES = 5, SESSIONS = 6, HEARD = 8, PINS = 4 };
+enum { HANDLES = 5, SESSIONS = 6, HEARD = 8, PINS = 4, REFERENCES = 4, REFERENCE_MAX = 64 };
 
 /* What a session has been handed, newest last; the oldest are forgotten. */
 typedef struct delivery {
@@ -50,10 +50,16 @@ struct world {
     unsigned ever;
     unsigned char pins[PINS][sizeof(uint64_t)];
     unsigned pin_count;
+    unsigned char references[REFERENCES][REFERENCE_MAX]; /* packed; the newest take the place of the oldest */
+    size_t reference_lengths[REFERENCES];
+    unsigned reference_count;
 };
 
 /* One operation joins those that a session has to send: as a client would say it, but that it need not make sense. */
 void core_say(peer *self, input *in);
+
+/* A method with arguments: values of every kind, and bytes that are none. */
+void core_say_arguments(peer *self, input *in);
 
 /* The counts of a core are right. */
 void core_check(const world *self);

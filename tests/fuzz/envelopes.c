@@ -19,7 +19,7 @@ const char *fuzz_shape(ipc__op op)
         [IPC__OP_END] = "i",        [IPC__OP_FAIL] = "is",     [IPC__OP_CREDIT] = "uu",   [IPC__OP_UNCREDIT] = "uu",
         [IPC__OP_REVOKE] = "uu",    [IPC__OP_ACQUIRE] = "ui",  [IPC__OP_UNLOCK] = "u",    [IPC__OP_PEEK] = "u",
         [IPC__OP_SET] = "?",        [IPC__OP_WAIT] = "ui?",    [IPC__OP_NOTIFY] = "uu",   [IPC__OP_PASS] = "u?",
-        [IPC__OP_RESET] = "?",
+        [IPC__OP_RESET] = "?",      [IPC__OP_INVOKE] = "uv",   [IPC__OP_REFER] = "",
     };
     return op < sizeof shapes / sizeof shapes[0] ? shapes[op] : NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * Fuzz target: the hub core with its queues and pipes behind a lane of its own. The input says what happens: sessions come,
+ * Fuzz target: the hub core with all its types behind a lane of its own. The input says what happens: sessions come,
  * fork, say what a client may say or anything else, and go; time passes. Nothing the hub sends is malformed, its counts are
  * right at every step, and when everybody is gone nothing is left.
  * Touches nothing but memory. One thread.
@@ -46,6 +46,25 @@ static void note_pin(world *self, const void *op, size_t length)
     }
 }
 
+/* So is a reference. */
+static void note_reference(world *self, ipc__envelope whole)
+{
+    int64_t code;
+    ipc_cursor *at = &whole.at;
+    if (!ipc__read_int(at, &code)) {
+        return;
+    }
+    const unsigned char *start = at->at;
+    ipc_value value;
+    if (ipc_cursor_next(at, &value) || value.kind != IPC_KIND_EXT || value.as.bytes.ext != IPC_EXT_HANDLE) {
+        return;
+    }
+    unsigned which = self->reference_count++ % REFERENCES;
+    self->reference_lengths[which] = (size_t)(at->at - start);
+    require(self->reference_lengths[which] <= REFERENCE_MAX, "a reference is short");
+    memcpy(self->references[which], start, self->reference_lengths[which]);
+}
+
 static void lane_send(void *arg, const void *op, size_t length)
 {
     peer *self = arg;
@@ -53,7 +72,11 @@ static void lane_send(void *arg, const void *op, size_t length)
     require(!self->gone, "nothing is sent to who is gone");
     check_operation(op, length, &head);
     if (head.op == IPC__OP_REPLY && head.fields == 2) {
+        ipc__envelope whole = {.frame_count = 0};
+        ipc_cursor_init(&whole.at, op, length);
+        require(ipc__envelope_next(&whole, &head), "it was one before");
         note_pin(self->world, op, length);
+        note_reference(self->world, whole);
     }
 }
 
@@ -345,6 +368,10 @@ static void end_all(world *self)
         require(self->peers == janitor, "an UNLINK is well");
     }
     leave(janitor, IPC__END_CLEAN);
+    while (ipc__core_due(&self->core) != UINT64_MAX) { /* garbage is looked for */
+        self->now = ipc__core_due(&self->core);
+        ipc__core_advance(&self->core, self->now);
+    }
     const ipc__core *core = &self->core;
     require(!core->sessions && !core->objects && !core->pins && core->object_count == 0, "nothing is left");
     require(core->memory == 0, "nothing is kept");
@@ -356,7 +383,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input in = {data, size};
     ipc_hub_options options = IPC_HUB_OPTIONS_INIT;
     options.max_sessions = SESSIONS;
-    options.max_objects = 6;
+    options.max_objects = 8;
     options.max_memory = input_byte(&in) % 4 ? 1 << 20 : 2000;
     world self = {.now = 1000000};
     ipc__core_init(&self.core, &options);

@@ -152,6 +152,52 @@ class Library:
         return RawQueue(self.library, address, name)
 
 
+class Containers:
+    """A dict "d", a list "l", an array "a" whose lock this session has, and a value "v", with something in each."""
+
+    def __init__(self, address):
+        self.library = library = Library().library
+        pointer, size = ctypes.c_void_p, ctypes.c_size_t
+        opened = [ctypes.POINTER(pointer), pointer, ctypes.c_char_p, pointer]
+        invoked = [pointer, ctypes.c_int, ctypes.c_char_p, size, pointer]
+        library.ipc_array_acquire.argtypes = [pointer, ctypes.c_int64, pointer]
+        self.conn, self.handles = pointer(), {}
+        assert library.ipc_connect(ctypes.byref(self.conn), address.encode(), None) == 0
+        for name, kind, options in (("d", "dict", None), ("l", "list", None), ("a", "array", ArrayOptions(b"h", 3)),
+                                    ("v", "array", ArrayOptions(b"d", 0, True))):
+            getattr(library, f"ipc_{kind}_open").argtypes = opened
+            getattr(library, f"ipc_{kind}_invoke_packed").argtypes = invoked
+            getattr(library, f"ipc_{kind}_free").argtypes = [pointer]
+            self.handles[name] = kind, pointer()
+            given = options and ctypes.byref(options)
+            assert getattr(library, f"ipc_{kind}_open")(
+                ctypes.byref(self.handles[name][1]), self.conn, name.encode(), given) == 0
+
+    def __enter__(self):
+        self.invoke("d", 21, b"\x91\x82\xa1a\x01\xa1b\xda\x07\xd0" + b"x" * 2000)  # {"a": 1, "b": "xxx…"}
+        self.invoke("l", 35, b"\x91\x01")
+        self.invoke("v", 3, b"\x92\x00\x07")
+        assert self.library.ipc_array_acquire(self.handles["a"][1], 0, None) == 0
+        return self
+
+    def __exit__(self, *args):
+        for kind, handle in self.handles.values():
+            getattr(self.library, f"ipc_{kind}_free")(handle)
+        self.library.ipc_conn_free(self.conn)
+
+    def invoke(self, name, method, arguments):
+        kind, handle = self.handles[name]
+        assert getattr(self.library, f"ipc_{kind}_invoke_packed")(handle, method, arguments, len(arguments), None) == 0
+
+
+class ArrayOptions(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("mode", ctypes.c_int), ("typecode", ctypes.c_char),
+                ("scalar", ctypes.c_bool), ("length", ctypes.c_uint64), ("values", ctypes.c_void_p)]
+
+    def __init__(self, typecode, length, scalar=False):
+        super().__init__(ctypes.sizeof(ArrayOptions), 0, typecode, scalar, length, None)
+
+
 class RawQueue:
     def __init__(self, library, address, name):
         self.library = library

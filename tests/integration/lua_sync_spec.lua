@@ -443,6 +443,21 @@ end)
 -- ---- conditions ----
 
 describe("a condition", function()
+  it("has the lock that it is given, which others share", function()
+    local lock <close> = assert(conn:Lock())
+    local full <close> = assert(conn:Condition {lock = lock})
+    local empty <close> = assert(conn:Condition {lock = lock})
+    assert(full:acquire())
+    assert.is_true((lock:locked()))
+    assert.is_nil((empty:acquire(0)))
+    assert.is_true(empty:notify())
+    assert.is_false((empty:wait(0)))
+    assert.is_true(lock:release())
+    assert.has_error(function() full:wait(0) end)
+    local event <close> = assert(conn:Event())
+    assert.has_error(function() conn:Condition {lock = event} end)
+  end)
+
   it("needs its lock", function()
     local condition <close> = assert(conn:Condition())
     for _, method in ipairs {"wait", "notify", "notify_all", "release"} do

@@ -13,7 +13,19 @@ import time
 from pathlib import Path
 
 import pytest
-from command_support import PATIENCE, Hub, Library, eventually, finish, lines, run_dir, unique, values, wait_readable
+from command_support import (
+    PATIENCE,
+    Containers,
+    Hub,
+    Library,
+    eventually,
+    finish,
+    lines,
+    run_dir,
+    unique,
+    values,
+    wait_readable,
+)
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "command.md"
 JOINABLE = ("--joinable",)
@@ -179,6 +191,58 @@ def test_document__explains_every_field(hub, how):
     explained = set(re.findall(r"`([a-z_.]+)`", DOCUMENT.read_text(encoding="utf-8")))
     named = {re.sub(r"^[ab]\.", "", key) for key in keys(said)}
     assert len(named) >= 10 and named - explained == set()
+
+
+# ---- containers ----
+
+
+def test_containers__ls(hub):
+    with Containers(hub.address):
+        done = hub.run("ls")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [line.split() for line in done.stdout.splitlines()] == [
+            ["NAME", "TYPE", "SIZE", "HANDLES"], ["a", "array", "3", "1"], ["d", "dict", "2", "1"],
+            ["l", "list", "1", "1"], ["v", "value", "1", "1"]]
+        assert hub.listed()["d"] == {"name": "d", "type": "dict", "size": 2, "handles": 1}
+    assert list(hub.listed()) == ["a", "d", "l", "v"], "they have names: they stay"
+
+
+def test_containers__info(hub):
+    with Containers(hub.address):
+        said = {name: pairs(hub.run("info", name).stdout) for name in "adlv"}
+        [as_json] = looked(hub, "info", "d")
+    assert said["d"] == {"name": "d", "type": "dict", "handles": "1", "length": "2", "bytes": "2008 (1.961K)"}
+    assert said["l"] == {"name": "l", "type": "list", "handles": "1", "length": "1", "bytes": "1"}
+    assert {"type": "array", "typecode": "h", "length": "3", "locked": "yes"}.items() <= said["a"].items()
+    assert {"type": "value", "typecode": "d", "length": "1", "locked": "no"}.items() <= said["v"].items()
+    assert as_json["state"] == {"length": 2, "bytes": 2008}
+    assert [who["pid"] for who in as_json["holders"]] == [os.getpid()]
+
+
+def test_containers__every_line_is_explained(hub):
+    explained = set(re.findall(r"`([a-z_.]+)`", DOCUMENT.read_text(encoding="utf-8")))
+    with Containers(hub.address):
+        named = {key for said in looked(hub, "info", "d", "l") for key in keys(said)}
+    assert {"length", "bytes"} <= named and named | {"typecode"} <= explained
+
+
+@pytest.mark.parametrize("command", [("put", "{}", "1"), ("get", "{}"), ("join", "{}"), ("shutdown", "{}"),
+                                     ("put", "--joinable", "{}", "1")], ids=" ".join)
+@pytest.mark.parametrize("name, type", [("d", "a dict"), ("l", "a list"), ("a", "an array"), ("v", "a value")])
+def test_containers__are_no_queues(hub, command, name, type):
+    with Containers(hub.address):
+        done = hub.run(*(word.format(name) for word in command))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f'ipc {command[0]}: cannot open queue "{name}": "{name}" is {type}, not a queue\n'
+        assert hub.listed()[name]["handles"] == 1
+
+
+def test_containers__are_removed(hub):
+    with Containers(hub.address) as held:
+        assert hub.run("rm", "d", "a", "l", "v").returncode == 0
+        assert hub.listed() == {}
+        handle = held.handles["d"][1]
+        assert held.library.ipc_dict_invoke_packed(handle, 1, b"\x90", 1, None) == -21, "deleted"
 
 
 # ---- join ----

@@ -75,6 +75,13 @@ def test_dict__who_makes_it_fills_it(conn):
     assert conn.Dict(unique(), first, mode="create").copy() == {"a": 1}
 
 
+def test_dict__what_cannot_be_filled_is_not_left_there(conn):
+    name = unique()
+    with pytest.raises(TypeError):
+        conn.Dict(name, {"a": object()})
+    assert conn.Dict(name, {"a": 1}, mode="create").copy() == {"a": 1}
+
+
 def test_dict__nobody_sees_it_half_filled(hub):
     whole = {str(i): i for i in range(500)}
     names = [unique() for _ in range(20)]
@@ -237,7 +244,8 @@ def test_dict__keeps_handles(conn):
     makers = (conn.Queue, conn.JoinableQueue, conn.Lock, conn.RLock, conn.Semaphore, conn.BoundedSemaphore)
     makers += (conn.Event, conn.Condition, conn.Dict, conn.List, conn.Namespace)
     handles = {f"{i}": make() for i, make in enumerate(makers)}
-    handles |= {"b": conn.Barrier(parties=2), "v": conn.Value("i"), "a": conn.Array("d", 3), "named": conn.List(unique())}
+    handles |= {"b": conn.Barrier(parties=2), "v": conn.Value("i"), "a": conn.Array("d", 3)}
+    handles["named"] = conn.List(unique())
     d["all"] = [handles, {"deeper": handles}]
     d.update(handles)
     for found in (d.copy(), d["all"][0], d["all"][1]["deeper"], dict(zip(d, d.values()))):

@@ -282,8 +282,8 @@ def test_list__manager(hub):
 INTERRUPTED = """
 import libipc, sys
 li = libipc.connect(sys.argv[1]).List(sys.argv[2])
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         li.append(1)
         li.clear()

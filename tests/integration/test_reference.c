@@ -253,6 +253,49 @@ static void test_reference__what_is_stored_no_more_goes(void **state)
     shelf_leave(&self);
 }
 
+/* What a session has of an object goes with it, though the session stays. */
+static void test_reference__what_is_held_goes_with_its_object(void **state)
+{
+    struct shelf self = shelf_of(*state);
+    ipc_queue_options joinable = IPC_QUEUE_OPTIONS_INIT;
+    joinable.joinable = true;
+    ipc_lock *lock;
+    ipc_semaphore *semaphore;
+    ipc_queue *queue;
+    ipc_msg *msg;
+    CHECK_OK(ipc_lock_open(&lock, self.conn, NULL, NULL));
+    CHECK_OK(ipc_semaphore_open(&semaphore, self.conn, NULL, NULL));
+    CHECK_OK(ipc_queue_open(&queue, self.conn, NULL, &joinable));
+    ipc_array *array = array_of(self.conn, NULL, 'd', 1);
+    CHECK_OK(ipc_lock_refer(lock, &msg));
+    store(&self, "lock", msg);
+    CHECK_OK(ipc_semaphore_refer(semaphore, &msg));
+    store(&self, "semaphore", msg);
+    CHECK_OK(ipc_queue_refer(queue, &msg));
+    store(&self, "queue", msg);
+    CHECK_OK(ipc_array_refer(array, &msg));
+    store(&self, "array", msg);
+    CHECK_OK(ipc_lock_acquire(lock, 0, NULL));
+    CHECK_OK(ipc_semaphore_acquire(semaphore, 0));
+    CHECK_OK(ipc_array_acquire(array, 0, NULL));
+    msg = value("1");
+    CHECK_OK(ipc_queue_put(queue, msg, IPC_FOREVER));
+    ipc_msg_free(msg);
+    CHECK_OK(ipc_queue_get(queue, DEADLINE_MS, &msg));
+    ipc_msg_free(msg);
+    ipc_lock_free(lock);
+    ipc_semaphore_free(semaphore);
+    ipc_queue_free(queue);
+    ipc_array_free(array);
+    CHECK_INT(objects_of(self.conn), 5);
+    CHECK_OK(ipc_dict_clear(self.dict));
+    CHECK_INT(objects_of(self.conn), 1);
+    shelf_leave(&self);
+    self = shelf_of(*state); /* the hub has survived the session's end */
+    CHECK_INT(objects_of(self.conn), 1);
+    shelf_leave(&self);
+}
+
 static void test_reference__a_chain_goes_at_once(void **state)
 {
     enum { LONG = 2000 };
@@ -511,6 +554,7 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_reference__a_queue_and_a_lock_keep_what_they_have),
         ON_EVERY_LANE(test_reference__deep_inside_a_value),
         ON_LANE(test_reference__what_is_stored_no_more_goes, inproc),
+        ON_EVERY_LANE(test_reference__what_is_held_goes_with_its_object),
         ON_LANE(test_reference__a_chain_goes_at_once, inproc),
         ON_EVERY_LANE(test_reference__cycles_are_collected),
         ON_LANE(test_reference__what_a_cycle_held, inproc),

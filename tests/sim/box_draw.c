@@ -6,7 +6,7 @@
 
 #include <ipc/method.h>
 
-enum { RECENT = 10, FULL = 56 };
+enum { RECENT = 10, FULL = 44 };
 
 /* ---- values ---- */
 
@@ -243,9 +243,10 @@ static const box_value *some_times(const box_object *object)
 {
     static const box_value huge = {.kind = BOX_NUMBER, .hex = "cf7fffffffffffffff", .number = 0x7fffffffffffffffL};
     uint64_t choice = box_draw(10);
-    return choice == 0
-               ? &huge
-               : box_int(choice < 3 ? (int64_t)choice - 2 : (int64_t)(object->count * 3 > FULL ? 2 : choice % 2 + 2));
+    if (choice == 0) {
+        return &huge;
+    }
+    return box_int(choice < 3 ? (int64_t)choice - 2 : object->count * 3 > 2 * FULL ? 2 : (int64_t)choice % 2 + 2);
 }
 
 static const box_value *draw_argument(const box_call *call, char letter)

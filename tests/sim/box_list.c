@@ -122,6 +122,10 @@ static ipc_err bound(const box_call *call, uint32_t argument, uint32_t *at)
         return IPC_OK;
     }
     ipc_err err = box_argument_int(call, argument, &number);
+    if (err == IPC_EINDEX) { /* beyond 64 bits: what is nearest */
+        number = call->arguments[argument]->number < 0 ? INT64_MIN : INT64_MAX;
+        err = IPC_OK;
+    }
     if (!err) {
         *at = (uint32_t)(number < -count ? 0 : number < 0 ? number + count : number > count ? count : number);
     }

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 6000, STEPS = 400, MINUTE_US = 60 * 1000 * 1000, TOO_MANY = BOX_OBJECTS - 4 };
+enum { SEEDS = 4000, STEPS = 400, MINUTE_US = 60 * 1000 * 1000, TOO_MANY = BOX_OBJECTS - 4 };
 
 static const char *const types[BOX_TYPES] = {"dict", "namespace", "list", "array", "value"};
 static const char typecodes[] = {'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'f', 'd'};
@@ -376,8 +376,8 @@ static void fork_client(box_client *self)
         return;
     }
     unsigned char numbers[1 + BOX_HANDLES] = {0x90 + BOX_HANDLES};
-    for (unsigned char i = 0; i < BOX_HANDLES; i++) {
-        numbers[1 + i] = i;
+    for (unsigned i = 0; i < BOX_HANDLES; i++) {
+        numbers[1 + i] = (unsigned char)i;
     }
     ipc_cursor at = {numbers, numbers + sizeof numbers};
     expect(ipc__core_fork(self->session, &box_lane, child, at, &child->session), IPC_OK);

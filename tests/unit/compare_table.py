@@ -160,9 +160,11 @@ VALUES = [
     Moment(2 ** 34 - 1, 999999999), Moment(2 ** 34), Moment(2 ** 63 - 1, 999999999),
     Ext(5, b""), Ext(5, b"\0"), Ext(6, b"\0"), Ext(-1, b""), Ext(-1, b"\0\0\0\0\0"), Ext(65, b""), Ext(66, b"\x94"),
     [], [None], [0], [1], [1, None], [1, 0], [1, 2], [1, "a"], [2], [2 ** 64, 0.5], ["a"], ["a", 1], [b"a"], [[]],
-    [[], 0], [[1], [2]], [[1, 2]], [Moment(5)], [{}], [{}, 1], [None, 1], [None, 2],
+    [[], 0], [[1], [2]], [[1, 2]], [Moment(5)], [{}], [{}, 1], [{1: 2, 3: 4}, 5], [{1: 2, 3: 4}, 6], [{1: 4, 3: 2}, 5],
+    [None, 1], [None, 2],
     {}, {1: 2}, {1: 3}, {2: 2}, {1: 2, 3: 4}, {1: 4, 3: 2}, {"a": 1}, {b"a": 1}, {None: 1}, {0.5: 1}, {2 ** 64: 1},
-    {Moment(5): [1]}, {Moment(5): [2]}, {"a": {1: 2, 3: 4}}, {1: 2, "a": [], b"a": {}, None: None, 0.5: 0.5},
+    {Moment(5): [1]}, {Moment(5): [2]}, {"a": {1: 2, 3: 4}}, {"a": {1: 2, 3: 4}, "b": 5},
+    {"a": {1: 2, 3: 4}, "b": 6}, {1: 2, "a": [], b"a": {}, None: None, 0.5: 0.5},
 ]
 
 
@@ -186,7 +188,8 @@ def is_key(value):
 
 
 def header():
-    lines = ["/*", " * Values in all their packed forms, and how Python compares what they stand for. compare_table.py wrote it.",
+    lines = ["/*", " * Values in all their packed forms, and how Python compares what they stand for. "
+             "compare_table.py wrote it.",
              " * Touches nothing. Any thread.", " */", "/* clang-format off */"]
     lines += [f"enum {{ VALUES = {len(VALUES)} }};", "", "/* The number of a value, and one of its forms. */",
               "static const struct {", "    unsigned value;", "    const char *hex;", "} forms[] = {"]

@@ -190,8 +190,8 @@ const command ls_command = {
     .name = "ls",
     .summary = "list the objects of a hub",
     .usage = "Usage: ipc ls [OPTION...]\n"
-             "List the hub's named objects: name, type, how many items can be taken, and how many\n"
-             "handles are open.\n"
+             "List the hub's named objects: name, type, how many items can be taken or values it has,\n"
+             "and how many handles are open.\n"
              "\n" CLI_ADDRESS_HELP "  -j, --json             one JSON object a line\n" CLI_HELP_HELP,
     .run = ls_run,
 };

@@ -73,6 +73,7 @@ static const struct meaning {
     {"uptime_ms", add_duration},   {"memory", add_bytes},     {"limits.memory", add_bytes},
     {"limits.message", add_bytes}, {"maxsize", add_bound},    {"max_deliveries", add_bound},
     {"redeliver", add_redeliver},  {"owner.held_us", add_us}, {"actor.acting_us", add_us},
+    {"bytes", add_bytes},
 };
 
 static void add_number(table *t, const char *label, int64_t number)

@@ -27,10 +27,17 @@ local function lock_opener(recursive)
   end
 end
 
+-- The lock is a handle, which has no default.
 local function open_condition(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, GUARD_OPTIONS)
-  return core.open_condition(conn, name, choice(opts, "mode", MODES), opts.refuse_deadlock)
+  local others = {}
+  for option, value in pairs(given or {}) do
+    others[option] = value
+  end
+  local lock = others.lock
+  others.lock = nil
+  local opts = complete(others, GUARD_OPTIONS)
+  return core.open_condition(conn, name, choice(opts, "mode", MODES), opts.refuse_deadlock, lock)
 end
 
 local function open_event(conn, name, given)

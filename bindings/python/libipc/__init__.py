@@ -10,7 +10,8 @@
     q = libipc.Queue()                                # no name: on this program's own hub
 
 Queue, JoinableQueue, Pipe, Lock, RLock, Semaphore, BoundedSemaphore, Event, Condition and Barrier have the standard
-library's methods, arguments and exceptions; so have Dict, List, Namespace, Value and Array, which live in the hub. Values are what every language has: None, bool, int, float, str, bytes,
+library's methods, arguments and exceptions; so have Dict, List, Namespace,
+Value and Array, which live in the hub. Values are what every language has: None, bool, int, float, str, bytes,
 list, dict, aware datetimes, exceptions. Handles may be used from any thread, pickled at any time, and are inherited by
 forked children.
 """

@@ -137,6 +137,7 @@ class Conn(_Context):
         name: str | None = None,
         *,
         mode: _Mode = "either",
+        lock: _AnyLock | _AnyRLock | None = None,
         raise_abandoned: bool = False,
         refuse_deadlock: bool = False,
     ) -> _AnyCondition: ...
@@ -301,6 +302,16 @@ class RLock(_Guard):
     def locked(self) -> bool: ...
 
 class Condition(_Guard):
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        mode: _Mode = "either",
+        lock: Lock | RLock | None = None,
+        raise_abandoned: bool = False,
+        refuse_deadlock: bool = False,
+        conn: Conn | None = None,
+    ) -> None: ...
     def wait(self, timeout: float | None = None) -> bool: ...
     def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T: ...
     def notify(self, n: int = 1) -> None: ...
@@ -542,6 +553,7 @@ class Manager(_Context):
     def Event(self, *, name: str | None = None, mode: _Mode = "either") -> _AnyEvent: ...
     def Condition(
         self,
+        lock: _AnyLock | _AnyRLock | None = None,
         *,
         name: str | None = None,
         mode: _Mode = "either",

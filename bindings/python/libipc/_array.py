@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from . import _conn, _container, _core, _errors, _sync
+from . import _conn, _core, _errors, _sync
 from ._container import COMPARE_SET, COPY, GET, INCREMENT, SET, SET_SLICE
 
 _TYPECODES = "bBhHiIlLqQfd"
@@ -112,8 +112,8 @@ class Value(_Numbers):
 class Array(_Numbers):
     """Numbers of one type that live in the hub, with a lock: as multiprocessing's Array. The name is a keyword.
 
-    Made of a length, or of an iterable of what is in it at first. An array of that name which exists already is taken as
-    it is: it needs neither. Its length never changes. Each method is one step; a[0] += 1 is two: for that there is
+    Made of a length, or of an iterable of what is in it at first. An array of that name which exists already is taken
+    as it is: it needs neither. Its length never changes. Each method is one step; a[0] += 1 is two: for that there is
     incr(), or the lock.
     """
 
@@ -165,12 +165,15 @@ class Array(_Numbers):
     def __contains__(self, value: object) -> bool:
         return value in self._call(COPY)
 
+    def __delitem__(self, index: object) -> None:
+        raise TypeError("an array's length never changes: its numbers cannot be deleted")
+
     def tolist(self) -> list:
         """All numbers, as a plain list."""
         return self._call(COPY)
 
     def incr(self, index: int, by: float = 1):
-        """Add to a number, and return the sum, in one step. OverflowError, and nothing is added, where it does not fit."""
+        """Add to a number, and return the sum, in one step. OverflowError where it does not fit: nothing is added."""
         return self._call(INCREMENT, index, by)
 
     def compare_set(self, index: int, old: float, new: float) -> bool:

@@ -129,13 +129,13 @@ class Conn(_core.Conn):
         name: str | None = None,
         *,
         mode: str = "either",
+        lock: _sync.Lock | _sync.RLock | None = None,
         raise_abandoned: bool = False,
         refuse_deadlock: bool = False,
     ) -> _sync.Condition:
-        """Open a condition, with its lock."""
-        return _sync.Condition(
-            name, mode=mode, raise_abandoned=raise_abandoned, refuse_deadlock=refuse_deadlock, conn=self
-        )
+        """Open a condition, with a lock of its own or the one that is given."""
+        options = {"raise_abandoned": raise_abandoned, "refuse_deadlock": refuse_deadlock}
+        return _sync.Condition(name, mode=mode, lock=lock, **options, conn=self)
 
     def Barrier(
         self,

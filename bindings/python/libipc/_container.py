@@ -20,18 +20,31 @@ class Container(_sync._Sync):
         if fill is None:
             self._open(name, mode, conn, *options)
             return
-        if mode == "either":
+        if not self._make_new(name, mode, conn, options):
+            return
+        try:
+            fill()
+        except BaseException:
+            if name is not None:
+                self._conn.unlink(name)  # or nobody would fill it any more
+            raise
+
+    def _make_new(self, name: str | None, mode: str, conn: _conn.Conn | None, options: tuple) -> bool:
+        """Open it; whether it has been made by that."""
+        if mode != "either":
+            self._open(name, mode, conn, *options)
+            return mode == "create"
+        while True:
             try:
                 self._open(name, "create", conn, *options)
+                return True
             except _errors.AlreadyExists:
-                # It is deleted in between only by somebody who does not want it: then it is made here, after all.
-                self._open(name, "either", conn, *options)
-                return
-        else:
-            self._open(name, mode, conn, *options)
-            if mode == "attach":
-                return
-        fill()
+                pass
+            try:
+                self._open(name, "attach", conn, *options)
+                return False
+            except _errors.NotFound:  # somebody has deleted it in between
+                pass
 
     def close(self) -> None:
         """Give the handle up. What it is on lives on by its name, by other handles, and in containers that have it."""

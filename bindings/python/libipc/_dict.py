@@ -38,6 +38,8 @@ class _Absent:
 
 ABSENT = _Absent()
 
+_call = _core.Dict._call  # for where looking it up is a namespace's business
+
 
 def _maybe(value: object) -> tuple:
     return () if value is ABSENT else (value,)
@@ -181,15 +183,17 @@ class Namespace(_container.Container, _core.Dict):
         if name.startswith("_"):
             return object.__getattribute__(self, name)
         try:
-            return self._call(GET, name)
+            return _call(self, GET, name)
         except KeyError:
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name.startswith("_"):
-            object.__setattr__(self, name, value)
-        else:
-            self._call(SET, name, value)
+        if not name.startswith("_"):
+            _call(self, SET, name, value)
+            return
+        if not hasattr(type(self), name):  # it would be this handle's alone, which nobody expects
+            _check_attribute(name)
+        object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name.startswith("_"):

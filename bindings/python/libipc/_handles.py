@@ -35,12 +35,20 @@ def _refer(handle) -> bytes:
         return handle._reference
 
 
+def _kind(body: bytes) -> str:
+    try:
+        kind = _core.unpack(body)[_TYPE]
+    except (_errors.Error, LookupError, TypeError):
+        kind = None
+    return kind if isinstance(kind, str) else ""
+
+
 def _open(holder, body: bytes):
     """The handle that a reference in a container stands for; the reference itself where its object is gone."""
     reference = _values.Ext(_HANDLE, body)
     try:
-        return attach(holder._conn, reference, _core.unpack(body)[_TYPE])
-    except (_errors.NotFound, _errors.Deleted, _errors.WrongType, _errors.BadMessage, LookupError):
+        return attach(holder._conn, reference, _kind(body))
+    except (_errors.NotFound, _errors.Deleted, _errors.WrongType, _errors.BadMessage):
         return reference
 
 

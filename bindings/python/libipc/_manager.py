@@ -54,8 +54,10 @@ class Manager:
     def Event(self, *, name: str | None = None, **options) -> _sync.Event:
         return self._started().Event(name, **options)
 
-    def Condition(self, *, name: str | None = None, **options) -> _sync.Condition:
-        return self._started().Condition(name, **options)
+    def Condition(
+        self, lock: _sync.Lock | _sync.RLock | None = None, *, name: str | None = None, **options
+    ) -> _sync.Condition:
+        return self._started().Condition(name, lock=lock, **options)
 
     def Barrier(
         self,

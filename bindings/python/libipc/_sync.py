@@ -269,8 +269,9 @@ class _Held(threading.local):
 class Condition(_Guard, _core.Condition):
     """A condition with the methods of threading.Condition: acquire, release, wait, wait_for, notify, notify_all.
 
-    Its lock is its own, one that its owner may acquire again. For fence, abandoned, raise_abandoned and
-    refuse_deadlock see Lock; wait() has the lock back in any case.
+    Its lock is the one that is given, a Lock or an RLock of the same hub, which several conditions may share; without
+    one it is its own, which its owner may acquire again. For fence, abandoned, raise_abandoned and refuse_deadlock see
+    Lock; wait() has the lock back in any case.
     """
 
     __slots__ = ("_conn", "_session", "_held", "_reference", "_raise_abandoned", "fence", "abandoned", "__weakref__")
@@ -282,12 +283,15 @@ class Condition(_Guard, _core.Condition):
         name: str | None = None,
         *,
         mode: str = "either",
+        lock: _Lock | None = None,
         raise_abandoned: bool = False,
         refuse_deadlock: bool = False,
         conn: _conn.Conn | None = None,
     ) -> None:
+        if lock is not None and not isinstance(lock, _Lock):
+            raise TypeError(f"a condition's lock is a Lock or an RLock of libipc, not a {type(lock).__name__}")
         self.__setstate__((bool(raise_abandoned),))
-        self._open(name, mode, conn, bool(refuse_deadlock))
+        self._open(name, mode, lock._conn if conn is None and lock is not None else conn, bool(refuse_deadlock), lock)
 
     def __setstate__(self, state: tuple = (False,)) -> None:
         super().__setstate__(state)

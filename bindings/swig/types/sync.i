@@ -6,6 +6,7 @@
  *
  *   ipc_grant *grant                     out: hidden; two results, fence and abandoned
  *   bool *locked, *mine, *act            out: hidden arguments that become results
+ *   ipc_lock *lock                       in:  a lock or null
  *   uint64_t *index                      out: likewise
  *   ipc_barrier_info *info               out: hidden; three results, parties, waiting and broken
  */
@@ -70,7 +71,7 @@ typedef struct ipc_event {
 
 typedef struct ipc_condition {
     %extend {
-        ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock, ipc_err *failed);
+        ipc_condition(ipc_conn *conn, const char *name, int mode, bool refuse_deadlock, ipc_lock *lock, ipc_err *failed);
         ~ipc_condition();
         static ipc_condition *from_ticket(ipc_conn *conn, const void *ticket, size_t size, ipc_err *failed);
         ipc_err acquire(int64_t timeout_ms, ipc_grant *grant);

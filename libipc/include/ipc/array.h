@@ -34,7 +34,8 @@ typedef struct ipc_array_options {
  * Open an array, or a value. What makes it has to say its typecode and, of an array, its length.
  *
  * @return IPC_EOPTIONS it exists with another typecode or length; IPC_ERANGE, IPC_EKIND one of *values* does not fit the
- *         typecode; IPC_ETOOBIG *values* are more than 1 MiB: set a slice afterwards; as ipc_dict_open().
+ *         typecode; IPC_ETOOBIG *values* are more than 1 MiB, or than the hub takes: set a slice afterwards; IPC_EMEMORY;
+ *         as ipc_dict_open().
  */
 IPC_EXPORT ipc_err ipc_array_open(ipc_array **array, ipc_conn *conn, const char *name,
                                   const ipc_array_options *options);

@@ -16,11 +16,13 @@ typedef struct ipc_condition_options {
     size_t size;          /**< sizeof(ipc_condition_options): set by the INIT macro. */
     ipc_open_mode mode;   /**< Attach, create, or either; as it is. */
     bool refuse_deadlock; /**< Of this handle: see ipc_lock_options. Waiting has the lock back all the same. */
+    ipc_lock *lock; /**< The lock that belongs to it, of the same hub: several conditions may share one. Borrowed; the
+                               condition keeps its object. NULL: one of its own, which its owner may acquire again. */
 } ipc_condition_options;
 
 #define IPC_CONDITION_OPTIONS_INIT                                                                                     \
     {                                                                                                                  \
-        sizeof(ipc_condition_options), IPC_OPEN_EITHER, false                                                          \
+        sizeof(ipc_condition_options), IPC_OPEN_EITHER, false, NULL                                                    \
     }
 
 /**
@@ -37,9 +39,9 @@ typedef struct ipc_condition_options {
 IPC_EXPORT ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char *name,
                                       const ipc_condition_options *options);
 
-/** Acquire its lock: as ipc_lock_acquire() of a recursive one. */
+/** Acquire its lock: as ipc_lock_acquire(), of a recursive one where the lock is its own. IPC_EDELETED also: the lock was. */
 IPC_EXPORT ipc_err ipc_condition_acquire(ipc_condition *condition, int64_t timeout_ms, ipc_grant *grant);
-/** Release its lock: as ipc_lock_release() of a recursive one. */
+/** Release its lock: likewise. */
 IPC_EXPORT ipc_err ipc_condition_release(ipc_condition *condition);
 
 /**

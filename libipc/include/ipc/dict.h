@@ -39,8 +39,9 @@ IPC_EXPORT ipc_err ipc_dict_open(ipc_dict **dict, ipc_conn *conn, const char *na
 /*
  * The functions below ask the hub, and are answered: they block for one round trip, may be called from any thread, and return
  * besides what they say: IPC_EDELETED; IPC_ELOST; IPC_ECLOSED; IPC_EINTR; IPC_ENOMEM; where a value is stored also
- * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone. Messages are borrowed; messages
- * out are the caller's: ipc_msg_free().
+ * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone; where one is read also IPC_EDEPTH
+ * and IPC_EELEMENTS, if it is beyond what this program accepts (see ipc_set_value_limits(); what was popped is gone then). Messages
+ * are borrowed; a method's messages out are the caller's: ipc_msg_free(), and may be NULL where they are of no interest.
  *
  * A key is a text here. Keys of other kinds (numbers, bytes, booleans, null, moments; 1, 1.0 and true are the same key) go by
  * ipc_dict_invoke().
@@ -76,7 +77,7 @@ IPC_EXPORT ipc_err ipc_dict_compare_set(ipc_dict *dict, const char *key, const i
 IPC_EXPORT ipc_err ipc_dict_length(ipc_dict *dict, uint64_t *length);
 /** Its keys, in the order in which they came: a sequence. */
 IPC_EXPORT ipc_err ipc_dict_keys(ipc_dict *dict, ipc_msg **keys);
-/** All of it, as a map. @return IPC_OK; IPC_ETOOBIG. */
+/** All of it, as a map. @return IPC_OK; IPC_ETOOBIG more than the hub sends at once (max_message). */
 IPC_EXPORT ipc_err ipc_dict_copy(ipc_dict *dict, ipc_msg **map);
 /** Store all pairs of a map, in one step. */
 IPC_EXPORT ipc_err ipc_dict_update(ipc_dict *dict, const ipc_msg *map);

@@ -32,8 +32,10 @@ IPC_EXPORT ipc_err ipc_list_open(ipc_list **list, ipc_conn *conn, const char *na
 /*
  * The functions below ask the hub, and are answered: they block for one round trip, may be called from any thread, and return
  * besides what they say: IPC_EDELETED; IPC_ELOST; IPC_ECLOSED; IPC_EINTR; IPC_ENOMEM; where a value is stored also
- * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone. Messages are borrowed; messages
- * out are the caller's: ipc_msg_free(). What is not here goes by ipc_list_invoke().
+ * IPC_EMEMORY, IPC_ETOOBIG, IPC_EBADMSG, and IPC_ENOENT for a handle in it whose object is gone; where one is read also IPC_EDEPTH
+ * and IPC_EELEMENTS, if it is beyond what this program accepts (see ipc_set_value_limits(); what was popped is gone then). Messages
+ * are borrowed; a method's messages out are the caller's: ipc_msg_free(), and may be NULL where they are of no interest. What is not here
+ * goes by ipc_list_invoke().
  */
 
 /** The value at an index. @return IPC_OK; IPC_EINDEX. */
@@ -62,7 +64,7 @@ IPC_EXPORT ipc_err ipc_list_length(ipc_list *list, uint64_t *length);
  * A slice, as in Python: a sequence.
  * @param start, stop  IPC_OMITTED: from the beginning, to the end.
  * @param step         Not 0. Negative: backwards.
- * @return IPC_OK; IPC_EINVAL; IPC_ETOOBIG.
+ * @return IPC_OK; IPC_EINVAL; IPC_ETOOBIG more than the hub sends at once (max_message).
  */
 IPC_EXPORT ipc_err ipc_list_slice(ipc_list *list, int64_t start, int64_t stop, int64_t step, ipc_msg **values);
 /** Replace a slice by the values of a sequence; with a step other than 1 as many as there were. @return IPC_OK; IPC_EINVAL. */
@@ -71,7 +73,7 @@ IPC_EXPORT ipc_err ipc_list_set_slice(ipc_list *list, int64_t start, int64_t sto
 IPC_EXPORT ipc_err ipc_list_delete_slice(ipc_list *list, int64_t start, int64_t stop, int64_t step);
 /** Turn the order round. */
 IPC_EXPORT ipc_err ipc_list_reverse(ipc_list *list);
-/** Put the values in order, those that are equal stay as they are. @return IPC_OK; IPC_EKIND some cannot be compared. */
+/** Put the values in order, those that are equal stay as they are; NaN counts as the largest number. @return IPC_OK; IPC_EKIND some cannot be compared. */
 IPC_EXPORT ipc_err ipc_list_sort(ipc_list *list, bool descending);
 /** Take everything out. */
 IPC_EXPORT ipc_err ipc_list_clear(ipc_list *list);

@@ -153,7 +153,9 @@ static bool equal_maps(ipc_cursor *a, ipc_cursor *b, uint32_t count)
         ipc_cursor a_key = *a;
         ipc_cursor b_key = *b;
         if (!equal_next(a, b)) {
-            return equal_unordered(&a_key, &b_key, count);
+            *a = a_key;
+            *b = b_key;
+            return equal_unordered(a, b, count);
         }
         if (!equal_next(a, b)) {
             return false;

@@ -24,8 +24,14 @@ ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char
     if (err) {
         return err;
     }
+    ipc_msg *lock = NULL;
+    err = options.lock ? ipc_lock_refer(options.lock, &lock) : IPC_OK;
+    if (err) {
+        return err;
+    }
     ipc__opening opening = {.type = "condition", .size = sizeof **condition, .mode = options.mode};
-    ipc__guard_options(&opening.options, options.refuse_deadlock);
+    ipc__guard_options(&opening.options, options.refuse_deadlock, lock);
+    ipc_msg_free(lock);
     return ipc__object_open((void **)condition, conn, name, opening);
 }
 

@@ -2,6 +2,7 @@
  * Lock handles.
  * Touches the handle under its connection's lock.
  */
+#include "codec/msg.h"
 #include "handle/object.h"
 #include "util/error.h"
 
@@ -18,13 +19,20 @@ static const char *type_of(bool recursive)
 }
 
 /* What is not asked for is not said. */
-void ipc__guard_options(ipc__buf *options, bool refuse_deadlock)
+void ipc__guard_options(ipc__buf *options, bool refuse_deadlock, const ipc_msg *lock)
 {
+    if (!refuse_deadlock && !lock) {
+        return;
+    }
+    msgpack_packer packer = ipc__packer(options);
+    msgpack_pack_map(&packer, (size_t)refuse_deadlock + (lock != NULL));
     if (refuse_deadlock) {
-        msgpack_packer packer = ipc__packer(options);
-        msgpack_pack_map(&packer, 1);
         ipc__pack_text(&packer, "refuse_deadlock");
         msgpack_pack_true(&packer);
+    }
+    if (lock) {
+        ipc__pack_text(&packer, "lock");
+        ipc__buf_write(options, (const char *)lock->data, lock->length);
     }
 }
 
@@ -40,7 +48,7 @@ ipc_err ipc_lock_open(ipc_lock **lock, ipc_conn *conn, const char *name, const i
         return err;
     }
     ipc__opening opening = {.type = type_of(options.recursive), .size = sizeof **lock, .mode = options.mode};
-    ipc__guard_options(&opening.options, options.refuse_deadlock);
+    ipc__guard_options(&opening.options, options.refuse_deadlock, NULL);
     return ipc__object_open((void **)lock, conn, name, opening);
 }
 

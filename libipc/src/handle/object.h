@@ -47,7 +47,7 @@ ipc_err ipc__object_call(ipc__handle *handle, ipc__op op, const ipc__field *fiel
                          uint64_t *results, unsigned result_count);
 
 /* What a lock and a condition have in common. */
-void ipc__guard_options(ipc__buf *options, bool refuse_deadlock);
+void ipc__guard_options(ipc__buf *options, bool refuse_deadlock, const ipc_msg *lock);
 ipc_err ipc__guard_acquire(ipc__handle *handle, ipc__op op, int64_t timeout_ms, ipc_grant *grant, bool *notified);
 ipc_err ipc__guard_release(ipc__handle *handle);
 ipc_err ipc__guard_peek(ipc__handle *handle, bool *locked, bool *mine);

@@ -65,6 +65,9 @@ struct ipc__object_ops {
      * follows at once. NULL for types without leases. */
     void (*lease_end)(ipc__lease *lease, ipc__end end, bool last);
 
+    /* What the object refers to was deleted. */
+    void (*bereft)(ipc__object *object);
+
     /* Somebody waits on the hold's descriptor from here on. */
     void (*watched)(ipc__hold *hold);
 
@@ -331,6 +334,7 @@ ipc_err ipc__object_named(ipc__core *core, const ipc__object_ops *ops, const cha
 bool ipc__option_uint(ipc_cursor options, const char *name, uint64_t *out, bool *present);
 bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *present);
 bool ipc__option_array(ipc_cursor options, const char *name, ipc_cursor *inside, uint32_t *count, bool *present);
+bool ipc__option_reference(ipc_cursor options, const char *name, ipc__bytes *body, bool *present);
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present);
 
 /* Who a session is: so many fields of a map. */

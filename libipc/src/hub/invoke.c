@@ -91,7 +91,7 @@ ipc_err ipc__argument_map(const ipc__invocation *call, uint32_t at, ipc_cursor *
 ipc_err ipc__argument_maybe(const ipc__invocation *call, uint32_t at, ipc__bytes *value)
 {
     ipc_cursor inside;
-    uint32_t count;
+    uint32_t count = 0;
     ipc_err err = ipc__argument_sequence(call, at, &inside, &count);
     if (err || count > 1) {
         return wrong_kind(at, "a sequence of one value, or of none");
@@ -109,7 +109,7 @@ ipc__bytes ipc__next_value(ipc_cursor *inside)
 
 ipc_err ipc__argument_index(const ipc__invocation *call, uint32_t at, uint64_t length, uint64_t *index)
 {
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = ipc__argument_int(call, at, &given);
     if (err) {
         return err;
@@ -132,7 +132,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
         *bound = omitted;
         return IPC_OK;
     }
-    int64_t given;
+    int64_t given = 0;
     ipc_err err = ipc__argument_clipped(call, at, &given);
     if (err) {
         return err;
@@ -145,7 +145,7 @@ static ipc_err read_bound(const ipc__invocation *call, uint32_t at, int64_t leng
 ipc_err ipc__argument_slice(const ipc__invocation *call, uint32_t at, uint64_t length, ipc__slice *slice)
 {
     int64_t end = (int64_t)length;
-    int64_t stop;
+    int64_t stop = 0;
     slice->step = 1;
     bool given = head_of(call->arguments[at + 2]).kind != IPC_KIND_NULL;
     ipc_err err = given ? ipc__argument_clipped(call, at + 2, &slice->step) : IPC_OK;
@@ -316,7 +316,8 @@ ipc_err ipc__invoke(ipc__hold *hold, const ipc__request *request, const ipc__met
     }
     ipc__invocation call = {.hold = hold, .object = hold->object, .result = &core->result};
     ipc__buf_reset(&core->result);
-    if (!ipc__buf_reserve(&core->result, HEADROOM)) {
+    /* That of an answer without a result too: when something has changed it is too late to say that there is no memory. */
+    if (!ipc__buf_reserve(&core->result, HEADROOM + IPC__NUMBER_MAX)) {
         return ipc__fail_plain(IPC_ENOMEM);
     }
     core->result.length = HEADROOM;

@@ -24,7 +24,7 @@ bool ipc__mutex_heard(ipc__mutex *mutex, const ipc__session *session, uint64_t t
 {
     bool owns = ipc__mutex_owned(mutex, session, thread);
     if (owns) {
-        mutex->owner.notified = false; /* it lives, and knows */
+        mutex->owner.notifier = NULL; /* it lives, and knows */
     }
     return owns;
 }
@@ -35,7 +35,7 @@ static void grant(ipc__mutex *mutex, ipc__session *session, uint64_t thread)
 {
     mutex->owner.thread = thread;
     mutex->owner.since = mutex->object->core->now;
-    mutex->owner.notified = false;
+    mutex->owner.notifier = NULL;
     mutex->depth = 1;
     mutex->fence++;
     ipc__lease_add(&mutex->owner.lease, mutex->object, session);
@@ -66,7 +66,7 @@ static void pass_on(ipc__mutex *mutex)
     }
     grant(mutex, call->hold->session, call->thread);
     mutex->depth = call->depth ? call->depth : 1;
-    mutex->owner.notified = call->notified;
+    mutex->owner.notifier = call->notified ? call->hold->object : NULL;
     answer(mutex, call->hold, call->seq, call->notified);
     ipc__call_forget(call);
 }
@@ -132,10 +132,15 @@ ipc_err ipc__mutex_attach(ipc__hold *hold, ipc_cursor options, const ipc__hold *
     return IPC_OK;
 }
 
+void ipc__mutex_describe_option(const ipc__hold *hold, msgpack_packer *packer)
+{
+    ipc__pack_bool(packer, "refuse_deadlock", hold->refuses_deadlock);
+}
+
 void ipc__mutex_describe(const ipc__hold *hold, msgpack_packer *packer)
 {
     msgpack_pack_map(packer, 1);
-    ipc__pack_bool(packer, "refuse_deadlock", hold->refuses_deadlock);
+    ipc__mutex_describe_option(hold, packer);
 }
 
 /* ---- giving back ---- */
@@ -143,7 +148,7 @@ void ipc__mutex_describe(const ipc__hold *hold, msgpack_packer *packer)
 void ipc__mutex_free(ipc__mutex *mutex)
 {
     mutex->depth = 0;
-    mutex->owner.notified = false;
+    mutex->owner.notifier = NULL;
     ipc__lease_remove(&mutex->owner.lease);
     pass_on(mutex);
 }
@@ -173,6 +178,9 @@ void ipc__mutex_abandon(ipc__mutex *mutex)
     ipc__log(IPC_LOG_WARN, "the owner of %s \"%s\" ended without releasing it", mutex->object->ops->name,
              mutex->object->name ? mutex->object->name : "");
     mutex->abandoned = true;
+    if (mutex->owner.notifier) {
+        ipc__condition_hand_on(mutex->owner.notifier);
+    }
     ipc__mutex_free(mutex);
 }
 

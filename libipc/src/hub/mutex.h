@@ -11,9 +11,9 @@
 /* Who has it. Its lease comes first: by it the mutex learns of its session's end. */
 typedef struct ipc__owner {
     ipc__lease lease;
-    uint64_t thread; /* the session's own word for it */
-    uint64_t since;  /* us */
-    bool notified;   /* by a condition: it has done nothing since */
+    uint64_t thread;       /* the session's own word for it */
+    uint64_t since;        /* us */
+    ipc__object *notifier; /* a condition by which it was notified, and it has done nothing since; or NULL */
 } ipc__owner;
 
 typedef struct ipc__mutex {
@@ -56,11 +56,18 @@ void ipc__mutex_free(ipc__mutex *mutex);
 /* A call that waited elsewhere waits for the mutex, and has it as often as call->depth says. */
 void ipc__mutex_queue(ipc__mutex *mutex, ipc__call *call);
 
+/* The mutex of a lock or an rlock; NULL: the object is none. */
+ipc__mutex *ipc__lock_mutex(ipc__object *object);
+
+/* Who was notified by a condition has died before it did anything: the next one is. */
+void ipc__condition_hand_on(ipc__object *object);
+
 /* The owner's session is gone: whoever waits longest is next. */
 void ipc__mutex_abandon(ipc__mutex *mutex);
 
 /* The one option of a hold on what has a mutex: refuse_deadlock. As ipc__object_ops has them. */
 ipc_err ipc__mutex_attach(ipc__hold *hold, ipc_cursor options, const ipc__hold *twin);
+void ipc__mutex_describe_option(const ipc__hold *hold, msgpack_packer *packer);
 void ipc__mutex_describe(const ipc__hold *hold, msgpack_packer *packer);
 
 /* What there is to know of it: so many fields of a map. */

@@ -75,6 +75,19 @@ bool ipc__option_bool(ipc_cursor options, const char *name, bool *out, bool *pre
     return true;
 }
 
+bool ipc__option_reference(ipc_cursor options, const char *name, ipc__bytes *body, bool *present)
+{
+    ipc_value value;
+    if (!find(&options, name, &value, present)) {
+        return false;
+    }
+    if (*present) {
+        *body = (ipc__bytes){(const unsigned char *)value.as.bytes.data, value.as.bytes.length};
+        return value.kind == IPC_KIND_EXT && value.as.bytes.ext == IPC_EXT_HANDLE;
+    }
+    return true;
+}
+
 bool ipc__option_text(ipc_cursor options, const char *name, ipc__bytes *out, bool *present)
 {
     ipc_value value;

@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { GRANT_US = 60 * 1000 * 1000, FIELDS = 4 };
+enum {
+    GRANT_US = 60 * 1000 * 1000,
+    FIELDS = 4,
+    BODY_MAX = 1 + 2 * IPC__NUMBER_MAX + 16 + 3 + IPC__NAME_MAX, /* a type's name has 15 bytes at most */
+};
 
 /* ---- as values: ext 66 around [epoch, number, type, name or nil] ---- */
 
@@ -28,6 +32,15 @@ static void pack_body(msgpack_packer *packer, const ipc__object *object)
     }
 }
 
+void ipc__reference_pack(msgpack_packer *packer, const ipc__object *object)
+{
+    unsigned char room[BODY_MAX];
+    ipc__buf body = {.data = room, .capacity = sizeof room};
+    msgpack_packer inside = ipc__packer(&body);
+    pack_body(&inside, object);
+    msgpack_pack_ext_with_body(packer, body.data, body.length, IPC_EXT_HANDLE);
+}
+
 ipc_err ipc__reference_request(ipc__session *session, const ipc__head *head, ipc__envelope *envelope)
 {
     (void)envelope;
@@ -38,36 +51,50 @@ ipc_err ipc__reference_request(ipc__session *session, const ipc__head *head, ipc
     if (hold->object->ops == &ipc__pipe_ops) {
         return ipc__fail(IPC_ENOTSUP, "a pipe's end is no value to be stored: store a ticket of it, as share() gives");
     }
-    ipc__buf body = {0};
-    msgpack_packer packer = ipc__packer(&body);
-    pack_body(&packer, hold->object);
-    if (body.failed) {
-        ipc__buf_free(&body);
-        return ipc__fail_plain(IPC_ENOMEM);
-    }
-    packer = ipc__reply_begin(session, head->handle, head->seq, 1);
-    msgpack_pack_ext_with_body(&packer, body.data, body.length, IPC_EXT_HANDLE);
+    msgpack_packer packer = ipc__reply_begin(session, head->handle, head->seq, 1);
+    ipc__reference_pack(&packer, hold->object);
     ipc__reply_end(session);
-    ipc__buf_free(&body);
     return IPC_OK;
 }
 
-ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out)
-{
-    ipc_cursor at = {body.data, body.data + body.length};
-    uint32_t fields;
+struct body {
     uint64_t epoch;
     uint64_t id;
     ipc__bytes type;
-    if (!ipc__read_array(&at, &fields) || fields != FIELDS || !ipc__read_uint(&at, &epoch) ||
-        !ipc__read_uint(&at, &id) || !ipc__read_str(&at, &type)) {
+    ipc_value name; /* a text, or null */
+};
+
+static bool read_body(ipc__bytes bytes, struct body *out)
+{
+    ipc_cursor at = {bytes.data, bytes.data + bytes.length};
+    uint32_t fields;
+    return ipc__read_array(&at, &fields) && fields == FIELDS && ipc__read_uint(&at, &out->epoch) &&
+           ipc__read_uint(&at, &out->id) && ipc__read_str(&at, &out->type) && !ipc_cursor_next(&at, &out->name);
+}
+
+bool ipc__reference_name(ipc__bytes bytes, ipc__bytes *type, ipc__bytes *name)
+{
+    struct body body;
+    if (!read_body(bytes, &body) || body.name.kind != IPC_KIND_STR) {
+        return false;
+    }
+    *type = body.type;
+    *name = (ipc__bytes){(const unsigned char *)body.name.as.bytes.data, body.name.as.bytes.length};
+    return true;
+}
+
+ipc_err ipc__reference_find(ipc__core *core, ipc__bytes bytes, ipc__object **out)
+{
+    struct body body;
+    if (!read_body(bytes, &body)) {
         return ipc__fail(IPC_EBADMSG, "an extension of type %d is no reference to a hub's object", IPC_EXT_HANDLE);
     }
     ipc__object *object = NULL;
-    if (epoch == core->epoch) {
-        HASH_FIND(by_id_hh, core->by_id, &id, sizeof id, object);
+    if (body.epoch == core->epoch) {
+        HASH_FIND(by_id_hh, core->by_id, &body.id, sizeof body.id, object);
     }
     if (!object || object->deleting) {
+        ipc__bytes type = body.type;
         return ipc__fail(IPC_ENOENT, "the %.*s that a reference stands for is gone, or of another hub",
                          type.length < IPC__NAME_MAX ? (int)ipc__utf8_span(type.data, type.length) : 0,
                          (const char *)type.data);
@@ -78,11 +105,9 @@ ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out)
 
 /* ---- what containers store ---- */
 
-static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference **list)
+ipc_err ipc__reference_to(ipc__object *owner, ipc__object *target, ipc__reference **list)
 {
-    ipc__object *target;
-    ipc_err err = ipc__reference_find(owner->core, body, &target);
-    err = err ? err : ipc__core_room(owner->core, sizeof(ipc__reference));
+    ipc_err err = ipc__core_room(owner->core, sizeof(ipc__reference));
     if (err) {
         return err;
     }
@@ -100,6 +125,13 @@ static ipc_err add_reference(ipc__object *owner, ipc__bytes body, ipc__reference
     return IPC_OK;
 }
 
+ipc_err ipc__reference_add(ipc__object *owner, ipc__bytes body, ipc__reference **list)
+{
+    ipc__object *target = NULL;
+    ipc_err err = ipc__reference_find(owner->core, body, &target);
+    return err ? err : ipc__reference_to(owner, target, list);
+}
+
 /* Values that lie in a value follow each other: each head is looked at in turn. */
 ipc_err ipc__references_gather(ipc__object *owner, ipc__bytes value, ipc__reference **list)
 {
@@ -110,7 +142,7 @@ ipc_err ipc__references_gather(ipc__object *owner, ipc__bytes value, ipc__refere
         ipc_err err = ipc_cursor_next(&at, &head);
         if (!err && head.kind == IPC_KIND_EXT && head.as.bytes.ext == IPC_EXT_HANDLE) {
             ipc__bytes body = {(const unsigned char *)head.as.bytes.data, head.as.bytes.length};
-            err = add_reference(owner, body, list);
+            err = ipc__reference_add(owner, body, list);
         }
         if (err) {
             ipc__references_drop(*list);
@@ -229,6 +261,9 @@ void ipc__references_forget(ipc__object *object)
         ipc__reference *reference = object->referrers;
         reference->target = NULL;
         DL_DELETE2(object->referrers, reference, prev, later);
+        if (reference->owner->ops->bereft) {
+            reference->owner->ops->bereft(reference->owner);
+        }
     }
     while (object->grants) {
         grant_free(object->grants);

@@ -31,7 +31,19 @@ struct ipc__grant {
 ipc_err ipc__reference_request(ipc__session *session, const ipc__head *head, ipc__envelope *envelope);
 
 /* The object that a reference's body stands for. IPC_ENOENT it is gone, or another hub's; IPC_EBADMSG. */
-ipc_err ipc__reference_find(ipc__core *core, ipc__bytes body, ipc__object **out);
+ipc_err ipc__reference_find(ipc__core *core, ipc__bytes bytes, ipc__object **out);
+
+/* A reference to an object, as a value. */
+void ipc__reference_pack(msgpack_packer *packer, const ipc__object *object);
+
+/* What a reference's body says of its object, whether or not that is still there. False: that it has no name. */
+bool ipc__reference_name(ipc__bytes bytes, ipc__bytes *type, ipc__bytes *name);
+
+/* An object refers to another one, which is kept for it. IPC_EMEMORY, IPC_ENOMEM. */
+ipc_err ipc__reference_to(ipc__object *owner, ipc__object *target, ipc__reference **list);
+
+/* An object refers to what a reference's body stands for, which is kept for it. As ipc__references_gather(). */
+ipc_err ipc__reference_add(ipc__object *owner, ipc__bytes body, ipc__reference **list);
 
 /* Gather the references in a value that an object stores. IPC_ENOENT, IPC_EBADMSG, IPC_EMEMORY, IPC_ENOMEM: none. */
 ipc_err ipc__references_gather(ipc__object *owner, ipc__bytes value, ipc__reference **list);

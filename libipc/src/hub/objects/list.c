@@ -67,16 +67,24 @@ static void shrink(struct list *list)
 
 /* ---- moving values ---- */
 
+/* The values from one place on, to another; an empty list has none that could be moved. */
+static void move(struct list *list, uint64_t to, uint64_t from)
+{
+    if (from < list->length) {
+        memmove(list->values + to, list->values + from, (list->length - from) * sizeof(ipc__stored *));
+    }
+}
+
 /* A gap where there is room for it. */
 static void open_gap(struct list *list, uint64_t at, uint64_t count)
 {
-    memmove(list->values + at + count, list->values + at, (list->length - at) * sizeof(ipc__stored *));
+    move(list, at + count, at);
     list->length += count;
 }
 
 static void close_gap(struct list *list, uint64_t at, uint64_t count)
 {
-    memmove(list->values + at, list->values + at + count, (list->length - at - count) * sizeof(ipc__stored *));
+    move(list, at, at + count);
     list->length -= count;
 }
 

@@ -15,6 +15,11 @@ static ipc__mutex *mutex_of(ipc__object *object)
     return &((struct lock *)object)->mutex;
 }
 
+ipc__mutex *ipc__lock_mutex(ipc__object *object)
+{
+    return object->ops == &ipc__lock_ops || object->ops == &ipc__rlock_ops ? mutex_of(object) : NULL;
+}
+
 static ipc_err lock_init(ipc__object *object, ipc_cursor options)
 {
     (void)options;
