@@ -403,7 +403,9 @@ static void test_hostile__arguments_that_should_be_a_frame(void **state)
     raw_pack(&bytes, "[i,i,i,s,i,n,{}]", 3, 2, 5, "list", 0);
     CHECK(frame);
     memcpy(frame, bytes.data, bytes.length);
-    memcpy(frame + bytes.length, "\x95\x24\x02\x06\x23\xc6\x00\x01\x11\x70\x91\xc6\x00\x01\x11\x6a", 16);
+    static const unsigned char extend[16] = {0x95, 0x24, 0x02, 0x06, 0x23, 0xc6, 0x00, 0x01,
+                                             0x11, 0x70, 0x91, 0xc6, 0x00, 0x01, 0x11, 0x6a};
+    memcpy(frame + bytes.length, extend, sizeof extend);
     raw_send_frame(session.dealer, frame, bytes.length + 10 + LONG, 0);
     if (session.control >= 0) { /* the hub hangs up */
         unsigned char answer[64];

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { SHORT_MS = 30, TIMES = 200 };
+enum { SHORT_MS = 30, TIMES = 100 };
 
 /* ---- locks ---- */
 

@@ -175,8 +175,8 @@ ipc.BoundedSemaphore = on_default(sync.constructors.BoundedSemaphore)
 --- name(), close()
 ipc.Event = on_default(sync.constructors.Event)
 
---- Condition([name] [, {mode = "either", refuse_deadlock = false, lock = a Lock or RLock}]): a lock, the one that is given
---- or an RLock of its own, and those who gave it up until they are notified. The methods:
+--- Condition([name] [, {mode = "either", refuse_deadlock = false, lock = a Lock or RLock}]): a lock, the one that is
+--- given or an RLock of its own, and those who gave it up until they are notified. The methods:
 ---   acquire([timeout]), release(), with(f [, timeout])  as an RLock's; the others need them
 ---   wait([timeout])                     true, or false when the time passed; the lock is held in both cases. Second:
 ---                                       whether the owner before ended without releasing it

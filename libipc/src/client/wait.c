@@ -346,9 +346,12 @@ static ipc_err wait_until(ipc_conn *conn, bool (*done)(void *arg), void *arg, ui
         bool signalled = false;
         uint64_t until = deadline < look_up ? deadline : look_up;
         ipc__conn_flush(conn);
+        if (done(arg)) { /* that may have brought it: nobody says so again */
+            return IPC_OK;
+        }
         if (conn->driving) {
             follow(conn, done, arg, until);
-        } else if (!done(arg) && conn->state == IPC__CONN_LIVE) {
+        } else if (conn->state == IPC__CONN_LIVE) {
             signalled = drive(conn, until);
         }
         if (look_up != IPC__NEVER && (signalled || ipc__now() >= look_up)) {
