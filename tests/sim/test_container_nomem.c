@@ -608,7 +608,7 @@ static void test_container_nomem__a_table_that_cannot_grow(void **state)
         ipc__buf_free(&arguments);
         call(DICT, IPC_METHOD_LENGTH, 0, "", -1);
         ipc_cursor at = {answer, answer + answer_length};
-        ipc__bytes length;
+        ipc__bytes length = {NULL, 0};
         uint64_t count;
         assert_true(ipc__read_bin(&at, &length));
         at = (ipc_cursor){length.data, length.data + length.length};

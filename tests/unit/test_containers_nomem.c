@@ -183,7 +183,7 @@ static ipc_msg *copy_of(rig *self, uint32_t handle)
     ipc_msg *none;
     ipc_msg *copy;
     ipc_cursor at;
-    ipc__bytes value;
+    ipc__bytes value = {NULL, 0};
     assert_int_equal(ipc_pack(&none, "[]"), IPC_OK);
     assert_int_equal(invoke(self, handle, IPC_METHOD_COPY, none, -1), IPC_OK);
     (void)read_reply(&at);

@@ -5,6 +5,7 @@
 #include "lane/shm_peer.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 bool ipc__shm_handles_reserve(ipc__shm_peer *peer, uint32_t handle)
 {
@@ -51,6 +52,7 @@ static void keep_ring(ipc__shm_peer *peer, bool large, uint64_t offset)
 static void outlet_free(ipc__shm_peer *peer, uint32_t handle)
 {
     if (peer->outlets[handle]) {
+        DL_DELETE(peer->outlet_list, peer->outlets[handle]);
         ipc__shm_outlet_fini(peer->outlets[handle]);
         free(peer->outlets[handle]);
         peer->outlets[handle] = NULL;
@@ -135,6 +137,9 @@ bool ipc__shm_handle_add_ring(ipc__shm_peer *peer, uint32_t handle)
             free(outlet);
             peer->outlets[handle] = NULL;
         }
+    } else if (outlet->count == 1) {
+        outlet->handle = handle;
+        DL_APPEND(peer->outlet_list, outlet);
     }
     return added;
 }
@@ -149,9 +154,11 @@ void ipc__shm_handle_sweep(ipc__shm_peer *peer, uint32_t handle)
 
 void ipc__shm_peer_sweep(ipc__shm_peer *peer)
 {
-    for (uint32_t handle = 0; handle < peer->handles; handle++) {
-        if (peer->outlets[handle] && peer->outlets[handle]->oldest <= peer->outlets[handle]->newest) {
-            ipc__shm_handle_sweep(peer, handle);
+    const ipc__shm_outlet *outlet;
+    DL_FOREACH(peer->outlet_list, outlet)
+    {
+        if (outlet->oldest <= outlet->newest) {
+            ipc__shm_handle_sweep(peer, outlet->handle);
         }
     }
     ipc__shm_loans_collect(peer);

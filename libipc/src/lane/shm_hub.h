@@ -59,6 +59,7 @@ struct ipc__shm_peer {
     ipc__buf out; /* operations for it */
     size_t out_done;
     ipc__shm_outlet **outlets;      /* by handle */
+    ipc__shm_outlet *outlet_list;   /* those that there are: most handles have none */
     struct ipc__shm_watch *watches; /* by handle */
     uint32_t watch_fds;
     uint32_t handles;

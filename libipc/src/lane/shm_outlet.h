@@ -31,10 +31,12 @@ typedef struct ipc__shm_slots {
 typedef struct ipc__shm_outlet {
     ipc__shm_slots rings[2];
     unsigned count;
-    uint64_t newest; /* positions: delivered last; */
-    uint64_t taken;  /* known to be taken, with all before it that were not recalled; */
-    uint64_t oldest; /* the first one whose slot is in use */
-    bool broken;     /* a state word that no honest client writes */
+    uint64_t newest;                     /* positions: delivered last; */
+    uint64_t taken;                      /* known to be taken, with all before it that were not recalled; */
+    uint64_t oldest;                     /* the first one whose slot is in use */
+    bool broken;                         /* a state word that no honest client writes */
+    uint32_t handle;                     /* whose it is */
+    struct ipc__shm_outlet *prev, *next; /* all of a session */
 } ipc__shm_outlet;
 
 /* Give the outlet a ring at a place. The memory there is allocated. False: out of memory. */
