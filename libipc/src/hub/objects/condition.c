@@ -25,6 +25,11 @@ static struct condition *condition_of(ipc__object *object)
 
 /* ---- its lock ---- */
 
+static bool is_text(ipc__bytes bytes, const char *text)
+{
+    return text && strlen(text) == bytes.length && memcmp(text, bytes.data, bytes.length) == 0;
+}
+
 /* A reference of another hub's run may still have a name: then it is the lock of that name, made if there is none. */
 static ipc_err refer_by_name(struct condition *condition, ipc__bytes body)
 {
@@ -34,7 +39,10 @@ static ipc_err refer_by_name(struct condition *condition, ipc__bytes body)
     if (!ipc__reference_name(body, &type, &name)) {
         return IPC_ENOENT; /* in the words that were found already */
     }
-    bool recursive = type.length == strlen(ipc__rlock_ops.name);
+    bool recursive = is_text(type, ipc__rlock_ops.name);
+    if (!recursive && !is_text(type, ipc__lock_ops.name)) {
+        return IPC_ENOENT; /* likewise */
+    }
     char *text = strndup((const char *)name.data, name.length);
     ipc_err err =
         text ? ipc__object_named(condition->base.core, recursive ? &ipc__rlock_ops : &ipc__lock_ops, text, &lock)
@@ -77,11 +85,6 @@ static ipc_err condition_init(ipc__object *object, ipc_cursor options)
     ipc__mutex_init(&condition->own, object, true);
     ipc_err err = read_lock(options, &body, &asked);
     return err || !asked ? err : use_lock(condition, body);
-}
-
-static bool is_text(ipc__bytes bytes, const char *text)
-{
-    return text && strlen(text) == bytes.length && memcmp(text, bytes.data, bytes.length) == 0;
 }
 
 /* Whether a reference stands for its lock; one of another hub's run does by its name, as where it is made. */
