@@ -6,6 +6,7 @@
 #include "support/lane.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -244,6 +245,33 @@ static void test_condition_lock__another_lock_is_another_option(void **state)
     ipc_conn_free(conn);
 }
 
+/* Each opens it anew with what it was told of the lost one; the first makes it, and the others find it made. */
+static void test_condition_lock__a_new_hub_has_it_for_all(void **state)
+{
+    enum { PROGRAMS = 2 };
+    const place *here = *state;
+    ipc_conn *conns[PROGRAMS];
+    ipc_condition *conditions[PROGRAMS];
+    for (int i = 0; i < PROGRAMS; i++) {
+        conns[i] = connect_to(here);
+        ipc_lock *lock = lock_on(conns[i], "guard");
+        conditions[i] = condition_on(conns[i], "news", lock);
+        ipc_lock_free(lock);
+    }
+    pid_t hub = place_hub_pid(here);
+    CHECK_INT(kill(hub, SIGKILL), 0);
+    EVENTUALLY(hub_pid(here->address) != hub);
+    for (int i = 0; i < PROGRAMS; i++) {
+        CHECK_ERR(ipc_condition_acquire(conditions[i], 0, NULL), IPC_ELOST);
+    }
+    CHECK_OK(ipc_condition_acquire(conditions[0], 0, NULL));
+    CHECK_ERR(ipc_condition_acquire(conditions[1], 0, NULL), IPC_ETIMEOUT);
+    for (int i = 0; i < PROGRAMS; i++) {
+        ipc_condition_free(conditions[i]);
+        ipc_conn_free(conns[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE};
@@ -255,6 +283,7 @@ int main(int argc, char **argv)
         ON_EVERY_LANE(test_condition_lock__the_lock_is_deleted),
         ON_EVERY_LANE(test_condition_lock__it_keeps_its_lock),
         ON_EVERY_LANE(test_condition_lock__another_lock_is_another_option),
+        ON_LANE(test_condition_lock__a_new_hub_has_it_for_all, named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

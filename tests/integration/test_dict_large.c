@@ -3,11 +3,14 @@
  * Touches a hub of its own for every test.
  */
 #include "containers.h"
+#include "support/call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -127,6 +130,67 @@ static void test_dict_large__when_it_is_empty_nothing_is_left(void **state)
     ipc_conn_free(conn);
 }
 
+/* ---- a value that is longer than what a session may leave untold otherwise ---- */
+
+enum { LONG_VALUE = 160 * 1024 * 1024, GETS = 6 };
+
+struct waking {
+    ipc_event *event;
+    atomic_bool over;
+};
+
+static ipc_err set_again_and_again(void *arg)
+{
+    struct waking *self = arg;
+    while (!atomic_load(&self->over)) {
+        CHECK_OK(ipc_event_set(self->event));
+        CHECK_OK(ipc_event_clear(self->event));
+    }
+    return IPC_OK;
+}
+
+static ipc_err wait_again_and_again(void *arg)
+{
+    struct waking *self = arg;
+    ipc_err err = IPC_OK;
+    while (!atomic_load(&self->over) && !err) {
+        err = ipc_event_wait(self->event, IPC_FOREVER);
+    }
+    return err;
+}
+
+/* What the session's other threads are told meanwhile does not end it. */
+static void test_dict_large__a_long_answer_and_others_behind_it(void **state)
+{
+    ipc_conn *conns[2] = {connect_to(*state), connect_to(*state)};
+    struct waking sides[2] = {{0}, {0}};
+    call calls[2];
+    ipc_dict *dict;
+    CHECK_OK(ipc_dict_open(&dict, conns[0], NULL, NULL));
+    void *bytes = calloc(1, LONG_VALUE);
+    ipc_msg *msg;
+    CHECK_OK(ipc_pack(&msg, "B", bytes, (size_t)LONG_VALUE));
+    free(bytes);
+    CHECK_OK(ipc_dict_set(dict, "x", msg));
+    ipc_msg_free(msg);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(ipc_event_open(&sides[i].event, conns[i], "e", NULL));
+        call_start(&calls[i], i ? set_again_and_again : wait_again_and_again, &sides[i]);
+    }
+    for (int i = 0; i < GETS; i++) {
+        CHECK_OK(ipc_dict_get(dict, "x", &msg));
+        ipc_msg_free(msg);
+    }
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&sides[i].over, true);
+        CHECK_OK(call_result(&calls[i], PROMPT_MS));
+        ipc_event_free(sides[i].event);
+    }
+    ipc_dict_free(dict);
+    ipc_conn_free(conns[0]);
+    ipc_conn_free(conns[1]);
+}
+
 int main(int argc, char **argv)
 {
     const worker_role roles[] = {HUB_ROLE};
@@ -135,6 +199,7 @@ int main(int argc, char **argv)
         ON_LANE(test_dict_large__keys_keep_their_order, inproc),
         ON_LANE(test_dict_large__the_newest_is_taken_first, inproc),
         ON_LANE(test_dict_large__when_it_is_empty_nothing_is_left, inproc),
+        ON_LANE(test_dict_large__a_long_answer_and_others_behind_it, named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

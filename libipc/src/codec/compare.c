@@ -112,13 +112,13 @@ static pair *find_pair(pair *const *chains, uint32_t count, ipc__bytes key)
     return found;
 }
 
-/* Pairs by their key's hash, in as many chains as there are pairs. False: a key is there twice. */
+/* Pairs by their key's hash, in as many chains as there are pairs. False: a key is there twice, or none: all NaN have one chain. */
 static bool index_pairs(ipc_cursor *at, uint32_t count, pair *pairs, pair **chains)
 {
     for (uint32_t i = 0; i < count; i++) {
         pairs[i].key = pass_one(at);
         pairs[i].value = pass_one(at);
-        if (find_pair(chains, count, pairs[i].key)) {
+        if (!ipc__is_key(pairs[i].key) || find_pair(chains, count, pairs[i].key)) {
             return false;
         }
         pair **chain = &chains[ipc__key_hash(pairs[i].key) % count];
@@ -128,7 +128,7 @@ static bool index_pairs(ipc_cursor *at, uint32_t count, pair *pairs, pair **chai
     return true;
 }
 
-/* Maps whose keys come in another order. With a key twice in either, or out of memory, they are unequal: whoever is first. */
+/* Maps whose keys come in another order. With a key twice or NaN in either, or out of memory, they are unequal: whoever is first. */
 static bool equal_unordered(ipc_cursor *a, ipc_cursor *b, uint32_t count)
 {
     pair *pairs = calloc(count, sizeof *pairs);
@@ -136,7 +136,7 @@ static bool equal_unordered(ipc_cursor *a, ipc_cursor *b, uint32_t count)
     bool equal = chains && index_pairs(b, count, pairs, chains);
     for (uint32_t i = 0; equal && i < count; i++) {
         ipc__bytes key = pass_one(a);
-        pair *other = ipc__is_key(key) ? find_pair(chains, count, key) : NULL; /* NaN is none, and equals none */
+        pair *other = ipc__is_key(key) ? find_pair(chains, count, key) : NULL;
         equal = other && !other->met && ipc__equal(pass_one(a), other->value);
         if (equal) {
             other->met = true;

@@ -58,6 +58,7 @@ struct ipc__shm_peer {
     ipc__shm_where parts[IPC__FRAMES_MAX];
     ipc__buf out; /* operations for it */
     size_t out_done;
+    uint64_t largest;               /* at least of what is untold */
     ipc__shm_outlet **outlets;      /* by handle */
     ipc__shm_outlet *outlet_list;   /* those that there are: most handles have none */
     struct ipc__shm_watch *watches; /* by handle */

@@ -4,13 +4,24 @@
  */
 #include "lane/shm_peer.h"
 
-enum { BACKLOG_LIMIT = 128 * 1024 * 1024 }; /* untold operations: the peer is dropped */
+enum {
+    BACKLOG_LIMIT = 128 * 1024 * 1024, /* untold operations: the peer is dropped, */
+    ANSWERS_LIMIT = 8,                 /* and so many as the largest of them: an answer may be longer than that alone */
+};
+
+/* Whether what a peer asked for in one go is more than anybody would. */
+static bool asked_too_much(ipc__shm_peer *peer, size_t length)
+{
+    uint64_t untold = peer->out.length - peer->out_done;
+    peer->largest = untold && peer->largest > length ? peer->largest : length;
+    return untold > BACKLOG_LIMIT && untold > ANSWERS_LIMIT * peer->largest;
+}
 
 static void lane_send(void *self, const void *op, size_t length)
 {
     ipc__shm_peer *peer = self;
-    if (peer->out.length - peer->out_done > BACKLOG_LIMIT) {
-        ipc__shm_break_off(peer); /* one record of it asked for all that */
+    if (asked_too_much(peer, length)) {
+        ipc__shm_break_off(peer);
         return;
     }
     ipc__buf_write(&peer->out, op, length);

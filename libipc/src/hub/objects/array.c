@@ -254,11 +254,12 @@ static ipc_err tell_slice(ipc__invocation *call, const ipc__slice *slice)
         return err;
     }
     ipc__result_array(call, slice->count);
-    for (uint64_t i = 0; i < slice->count; i++) {
+    for (uint64_t i = 0; i < slice->count && !err; i++) {
         ipc_value value = read_at(array_of(call), ipc__slice_at(slice, i));
         ipc__result_value(call, &value);
+        err = ipc__result_room(call, call->result->length);
     }
-    return IPC_OK;
+    return err;
 }
 
 static ipc_err array_copy(ipc__invocation *call)

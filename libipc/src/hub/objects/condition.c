@@ -25,6 +25,11 @@ static struct condition *condition_of(ipc__object *object)
 
 /* ---- its lock ---- */
 
+static bool is_text(ipc__bytes bytes, const char *text)
+{
+    return text && strlen(text) == bytes.length && memcmp(text, bytes.data, bytes.length) == 0;
+}
+
 /* A reference of another hub's run may still have a name: then it is the lock of that name, made if there is none. */
 static ipc_err refer_by_name(struct condition *condition, ipc__bytes body)
 {
@@ -34,7 +39,10 @@ static ipc_err refer_by_name(struct condition *condition, ipc__bytes body)
     if (!ipc__reference_name(body, &type, &name)) {
         return IPC_ENOENT; /* in the words that were found already */
     }
-    bool recursive = type.length == strlen(ipc__rlock_ops.name);
+    bool recursive = is_text(type, ipc__rlock_ops.name);
+    if (!recursive && !is_text(type, ipc__lock_ops.name)) {
+        return IPC_ENOENT; /* likewise */
+    }
     char *text = strndup((const char *)name.data, name.length);
     ipc_err err =
         text ? ipc__object_named(condition->base.core, recursive ? &ipc__rlock_ops : &ipc__lock_ops, text, &lock)
@@ -79,16 +87,31 @@ static ipc_err condition_init(ipc__object *object, ipc_cursor options)
     return err || !asked ? err : use_lock(condition, body);
 }
 
+/* Whether a reference stands for its lock; one of another hub's run does by its name, as where it is made. */
+static ipc_err refers_to_lock(const struct condition *condition, ipc__bytes body, bool *does)
+{
+    const ipc__object *own = condition->lock ? condition->lock->target : NULL;
+    ipc__object *lock = NULL;
+    ipc__bytes type;
+    ipc__bytes name;
+    ipc_err err = ipc__reference_find(condition->base.core, body, &lock);
+    *does = !err && lock == own;
+    if (err == IPC_ENOENT && ipc__reference_name(body, &type, &name)) {
+        *does = own && is_text(type, own->ops->name) && is_text(name, own->name);
+        return IPC_OK;
+    }
+    return err;
+}
+
 /* Who asks for a lock asks for the one that it has. */
 static ipc_err condition_match(const ipc__object *object, ipc_cursor options)
 {
-    const struct condition *condition = (const struct condition *)object;
     ipc__bytes body;
     bool asked;
-    ipc__object *lock = NULL;
+    bool same = true;
     ipc_err err = read_lock(options, &body, &asked);
-    err = err || !asked ? err : ipc__reference_find(object->core, body, &lock);
-    if (!err && lock && !(condition->lock && condition->lock->target == lock)) {
+    err = err || !asked ? err : refers_to_lock((const struct condition *)object, body, &same);
+    if (!err && !same) {
         err = ipc__fail(IPC_EOPTIONS,
                         "condition \"%s\" exists with another lock, or one of its own; ask for that, or for none",
                         object->name);
