@@ -389,6 +389,16 @@ static void test_hostile__envelopes_with_changed_bytes(void **state)
     witness_leaves(&witness, where);
 }
 
+static int64_t sessions_of(ipc_conn *conn)
+{
+    ipc_msg *stat;
+    int64_t sessions = 0;
+    CHECK_OK(ipc_stat(conn, &stat));
+    CHECK_OK(ipc_unpack(stat, "{s:I}", "sessions", &sessions));
+    ipc_msg_free(stat);
+    return sessions;
+}
+
 /* Arguments over 64 KiB that are no frame of their own. */
 static void test_hostile__arguments_that_should_be_a_frame(void **state)
 {
@@ -414,6 +424,43 @@ static void test_hostile__arguments_that_should_be_a_frame(void **state)
     session_leaves(&session);
     free(frame);
     zmq_ctx_term(context);
+    witness_leaves(&witness, where);
+}
+
+/* A long value is asked for again and again, and no answer is read: the session goes, and what the hub holds for it has an end. */
+static void test_hostile__answers_that_nobody_reads(void **state)
+{
+    enum { LONG = 1024 * 1024, ENVELOPES = 100, EACH = 20 };
+    const place *where = *state;
+    struct witness witness = witness_of(where);
+    ipc_dict *dict;
+    ipc_msg *value;
+    char *bytes = calloc(1, LONG);
+    CHECK(bytes != NULL);
+    CHECK_OK(ipc_dict_open(&dict, witness.user.conn, "long", NULL));
+    CHECK_OK(ipc_pack(&value, "B", bytes, (size_t)LONG));
+    CHECK_OK(ipc_dict_set(dict, "k", value));
+    void *context = zmq_ctx_new();
+    struct raw_session session = session_of(where, context);
+    zmq_setsockopt(session.dealer, ZMQ_RCVHWM, &(int){1}, sizeof(int));
+    uint64_t seq = 2;
+    for (int i = 0; i < ENVELOPES; i++) {
+        raw_bytes ask = {.length = 0};
+        raw_envelope(&ask, session.epoch);
+        if (i == 0) {
+            raw_pack(&ask, "[i,i,U,s,i,s,{}]", 3, 9, seq++, "dict", 0, "long");
+        }
+        for (int j = 0; j < EACH; j++) {
+            raw_pack(&ask, "[i,i,U,i,B]", 36, 9, seq++, 2, "\x91\xa1k", (size_t)3);
+        }
+        raw_send_frame(session.dealer, ask.data, ask.length, 0);
+    }
+    EVENTUALLY(sessions_of(witness.user.conn) == 1);
+    session_leaves(&session);
+    zmq_ctx_term(context);
+    ipc_msg_free(value);
+    ipc_dict_free(dict);
+    free(bytes);
     witness_leaves(&witness, where);
 }
 
@@ -564,6 +611,7 @@ int main(int argc, char **argv)
         BETWEEN_PROCESSES(test_hostile__operations_that_break_the_protocol),
         BETWEEN_PROCESSES(test_hostile__envelopes_with_changed_bytes),
         BETWEEN_PROCESSES(test_hostile__arguments_that_should_be_a_frame),
+        BETWEEN_PROCESSES(test_hostile__answers_that_nobody_reads),
         BETWEEN_PROCESSES(test_hostile__streams_that_speak_no_zeromq),
         cmocka_unit_test(test_hostile__a_hub_that_is_none),
     };

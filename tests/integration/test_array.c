@@ -162,6 +162,8 @@ static void test_array__floats(void **state)
     ipc_conn *conn = connect_to(*state);
     ipc_array *wide = array_of(conn, NULL, 'd', 2);
     ipc_array *narrow = array_of(conn, NULL, 'f', 2);
+    CHECK_ERR(ipc_array_set_float(narrow, 0, 1e300), IPC_ERANGE); /* no number becomes an infinity */
+    CHECK_OK(ipc_array_set_float(narrow, 0, 1.0 / 0.0));
     double f;
     int64_t number;
     CHECK_OK(ipc_array_set_float(wide, 0, 0.1));

@@ -239,6 +239,10 @@ static void test_condition_lock__another_lock_is_another_option(void **state)
     options.lock = another;
     CHECK_ERR(ipc_condition_open(&again, conn, "news", &options), IPC_EOPTIONS);
     CHECK(again == NULL);
+    ipc_conn *elsewhere;
+    CHECK_OK(ipc_connect(&elsewhere, NULL, NULL)); /* this program's own hub */
+    CHECK_ERR(ipc_condition_open(&again, elsewhere, NULL, &options), IPC_EINVAL);
+    ipc_conn_free(elsewhere);
     ipc_condition_free(condition);
     ipc_lock_free(another);
     ipc_lock_free(lock);

@@ -17,7 +17,7 @@ typedef struct ipc_condition_options {
     ipc_open_mode mode;   /**< Attach, create, or either; as it is. */
     bool refuse_deadlock; /**< Of this handle: see ipc_lock_options. Waiting has the lock back all the same. */
     ipc_lock *lock; /**< The lock that belongs to it, of the same hub: several conditions may share one. Borrowed; the
-                               condition keeps its object. NULL: one of its own, which its owner may acquire again. */
+                               condition keeps its object; conn may be NULL for the lock's own. NULL: one of its own, which its owner may acquire again. */
 } ipc_condition_options;
 
 #define IPC_CONDITION_OPTIONS_INIT                                                                                     \

@@ -25,7 +25,14 @@ ipc_err ipc_condition_open(ipc_condition **condition, ipc_conn *conn, const char
         return err;
     }
     ipc_msg *lock = NULL;
-    err = options.lock ? ipc_lock_refer(options.lock, &lock) : IPC_OK;
+    if (options.lock) {
+        ipc_conn *its = ((ipc__handle *)options.lock)->conn;
+        conn = conn ? conn : its;
+        if (strcmp(ipc_conn_address(conn), ipc_conn_address(its)) != 0) {
+            return ipc__fail(IPC_EINVAL, "the condition's lock is on another hub, %s", ipc_conn_address(its));
+        }
+        err = ipc_lock_refer(options.lock, &lock);
+    }
     if (err) {
         return err;
     }

@@ -189,7 +189,7 @@ static int send_message(void *socket, zmq_msg_t *message, bool more)
     return 0;
 }
 
-static int send_frame(void *socket, ipc__block *frame, bool more)
+int ipc__zmq_send_block(void *socket, ipc__block *frame, bool more)
 {
     zmq_msg_t message;
     if (zmq_msg_init_data(&message, (void *)(uintptr_t)frame->data, frame->length, unref_frame,
@@ -261,7 +261,7 @@ int ipc__zmq_send(void *socket, const ipc__buf *header, ipc__outbox *out)
         return -1;
     }
     for (unsigned i = 0; i < out->frame_count; i++) {
-        if (send_frame(socket, out->frames[i], i + 1 < out->frame_count) != 0) {
+        if (ipc__zmq_send_block(socket, out->frames[i], i + 1 < out->frame_count) != 0) {
             return -1;
         }
     }

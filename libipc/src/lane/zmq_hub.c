@@ -17,6 +17,13 @@
 
 enum { LINGER_MS = 200, BIND_TRIES = 50, BIND_PAUSE_NS = 5 * 1000 * 1000 };
 
+/* What a session asks for and does not read is not kept without end. */
+enum {
+    LONG_ANSWER = 8 * 1024,         /* it travels alone, and is known until it is sent */
+    DEBT_LIMIT = 128 * 1024 * 1024, /* bytes of such answers that are not sent yet: the session is dropped, */
+    ANSWERS_LIMIT = 8,              /* if they are so many as the largest of them: one may be longer than that alone */
+};
+
 struct ipc__zmq_hub {
     void *router;
     uint64_t epoch;
@@ -156,7 +163,8 @@ int ipc__zmq_hub_receive(ipc__zmq_hub *hub, ipc__zmq_id *id, ipc__zmq_peer **pee
 
 /* ---- sending ---- */
 
-static int flush_to(ipc__zmq_hub *hub, const ipc__zmq_id *id, ipc__outbox *out, uint64_t acked, uint64_t now)
+/* Where the header is, of an envelope to a peer. False: out of memory. */
+static bool pack_header(ipc__zmq_hub *hub, uint64_t acked, uint64_t now)
 {
     ipc__buf_reset(&hub->header);
     msgpack_packer packer = ipc__packer(&hub->header);
@@ -164,13 +172,25 @@ static int flush_to(ipc__zmq_hub *hub, const ipc__zmq_id *id, ipc__outbox *out, 
     msgpack_pack_uint64(&packer, hub->epoch);
     msgpack_pack_uint64(&packer, now);
     msgpack_pack_uint64(&packer, acked);
-    if (hub->header.failed || out->ops.failed) {
-        return -1;
-    }
+    return !hub->header.failed;
+}
+
+/* The first frame, which tells ROUTER whom the message is for. */
+static int send_id(ipc__zmq_hub *hub, const ipc__zmq_id *id)
+{
     int result;
     do {
         result = zmq_send(hub->router, id->bytes, id->length, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ? -1 : 0;
     } while (result < 0 && errno == EINTR);
+    return result;
+}
+
+static int flush_to(ipc__zmq_hub *hub, const ipc__zmq_id *id, ipc__outbox *out, uint64_t acked, uint64_t now)
+{
+    if (!pack_header(hub, acked, now) || out->ops.failed) {
+        return -1;
+    }
+    int result = send_id(hub, id);
     if (result == 0 && ipc__zmq_send(hub->router, &hub->header, out) != 0) {
         zmq_send(hub->router, "", 0, ZMQ_DONTWAIT); /* end the message, broken as it is: the peer drops it */
         result = -1;
@@ -194,16 +214,111 @@ static void mark_dirty(ipc__zmq_peer *peer)
     }
 }
 
+static void give_up(ipc__zmq_peer *peer)
+{
+    undirty(peer);
+    ipc__outbox_reset(&peer->out);
+    peer->dead = true;
+    DL_APPEND(peer->hub->dead, peer);
+}
+
 static void flush_peer(ipc__zmq_peer *peer, uint64_t now)
 {
-    ipc__zmq_hub *hub = peer->hub;
     undirty(peer);
     peer->acked_sent = *peer->acked;
-    if (flush_to(hub, &peer->id, &peer->out, peer->acked_sent, now) != 0) {
-        ipc__outbox_reset(&peer->out);
-        peer->dead = true;
-        DL_APPEND(hub->dead, peer);
+    if (flush_to(peer->hub, &peer->id, &peer->out, peer->acked_sent, now) != 0) {
+        give_up(peer);
     }
+}
+
+/* ---- long answers ---- */
+
+/* Of one session; libzmq's threads pay it back. */
+struct ipc__zmq_debt {
+    atomic_uint refs;
+    atomic_uint_least64_t bytes;
+};
+
+struct answer {
+    ipc__block base;
+    struct ipc__zmq_debt *debt;
+    unsigned char bytes[];
+};
+
+static struct ipc__zmq_debt *debt_new(void)
+{
+    struct ipc__zmq_debt *debt = calloc(1, sizeof *debt);
+    if (debt) {
+        atomic_init(&debt->refs, 1);
+    }
+    return debt;
+}
+
+static void debt_unref(struct ipc__zmq_debt *debt)
+{
+    if (debt && atomic_fetch_sub_explicit(&debt->refs, 1, memory_order_acq_rel) == 1) {
+        free(debt);
+    }
+}
+
+static void answer_release(ipc__block *base)
+{
+    struct answer *answer = (struct answer *)base;
+    atomic_fetch_sub_explicit(&answer->debt->bytes, base->length, memory_order_relaxed);
+    debt_unref(answer->debt);
+    free(answer);
+}
+
+static ipc__block *answer_new(struct ipc__zmq_debt *debt, const ipc__buf *header, const void *op, size_t length)
+{
+    struct answer *answer = malloc(sizeof *answer + header->length + length);
+    if (!answer) {
+        return NULL;
+    }
+    memcpy(answer->bytes, header->data, header->length);
+    memcpy(answer->bytes + header->length, op, length);
+    atomic_init(&answer->base.refs, 1);
+    answer->base.data = answer->bytes;
+    answer->base.length = header->length + length;
+    answer->base.release = answer_release;
+    answer->debt = debt;
+    atomic_fetch_add_explicit(&debt->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&debt->bytes, answer->base.length, memory_order_relaxed);
+    return &answer->base;
+}
+
+/* Whether it has asked for more than anybody would, and reads none of it. */
+static bool owes_too_much(ipc__zmq_peer *peer, size_t length)
+{
+    uint64_t owed = atomic_load_explicit(&peer->debt->bytes, memory_order_relaxed);
+    peer->largest = owed && peer->largest > length ? peer->largest : length;
+    return owed > DEBT_LIMIT && owed > ANSWERS_LIMIT * peer->largest;
+}
+
+/* Behind what was sent before. False: the peer is given up. */
+static bool send_answer(ipc__zmq_peer *peer, const void *op, size_t length)
+{
+    ipc__zmq_hub *hub = peer->hub;
+    uint64_t now = ipc__now();
+    if (!ipc__outbox_empty(&peer->out)) {
+        flush_peer(peer, now);
+    }
+    peer->debt = peer->debt ? peer->debt : debt_new();
+    if (peer->dead || !peer->debt) {
+        return false;
+    }
+    peer->acked_sent = *peer->acked;
+    if (owes_too_much(peer, length) || !pack_header(hub, peer->acked_sent, now)) {
+        return false;
+    }
+    ipc__block *answer = answer_new(peer->debt, &hub->header, op, length);
+    bool sent = answer && send_id(hub, &peer->id) == 0;
+    if (sent && ipc__zmq_send_block(hub->router, answer, false) != 0) {
+        zmq_send(hub->router, "", 0, ZMQ_DONTWAIT); /* end the message, broken as it is: the peer drops it */
+        sent = false;
+    }
+    ipc__block_unref(answer);
+    return sent;
 }
 
 void ipc__zmq_hub_flush(ipc__zmq_hub *hub, uint64_t now)
@@ -264,6 +379,7 @@ void ipc__zmq_peer_fini(ipc__zmq_peer *peer)
         HASH_DEL(peer->hub->bound, peer);
     }
     ipc__outbox_free(&peer->out);
+    debt_unref(peer->debt);
 }
 
 bool ipc__zmq_peer_bind(ipc__zmq_peer *peer, const ipc__zmq_id *id)
@@ -289,8 +405,12 @@ static void lane_send(void *self, const void *op, size_t length)
     if (peer->dead) {
         return;
     }
-    ipc__buf_write(&peer->out.ops, op, length);
-    mark_dirty(peer);
+    if (length < LONG_ANSWER || !peer->id.length) {
+        ipc__buf_write(&peer->out.ops, op, length);
+        mark_dirty(peer);
+    } else if (!send_answer(peer, op, length) && !peer->dead) {
+        give_up(peer);
+    }
 }
 
 static void lane_deliver(void *self, uint32_t handle, const ipc__item *item)

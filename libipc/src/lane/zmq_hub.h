@@ -30,6 +30,8 @@ struct ipc__zmq_peer {
     bool dirty;
     bool dead; /* nothing can be sent any more */
     void *owner;
+    struct ipc__zmq_debt *debt; /* long answers that libzmq has not sent yet; NULL: there were none */
+    uint64_t largest;           /* of them, at least */
     ipc__zmq_peer *prev, *next; /* dirty ones */
     UT_hash_handle hh;          /* bound ones, by id */
 };

@@ -7,6 +7,8 @@
 #include "hub/mutex.h"
 #include "util/error.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 
 union number {
@@ -84,8 +86,17 @@ static ipc_err read_whole(const struct type *type, ipc_value value, union number
     return IPC_OK;
 }
 
+/* Infinities and NaN are what they are; no other number becomes one. */
+static bool fits_float(const struct type *type, double f)
+{
+    return type->size == sizeof(double) || !(f > -HUGE_VAL && f < HUGE_VAL) || (f >= -FLT_MAX && f <= FLT_MAX);
+}
+
 static ipc_err read_float(const struct type *type, ipc_value value, union number *out)
 {
+    if (value.kind == IPC_KIND_FLOAT && !fits_float(type, value.as.f)) {
+        return ipc__fail(IPC_ERANGE, "that is beyond typecode %c: floats of 32 bits", type->code);
+    }
     switch (value.kind) {
     case IPC_KIND_FLOAT:
         out->f = value.as.f;
