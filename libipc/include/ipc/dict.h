@@ -51,7 +51,7 @@ IPC_EXPORT ipc_err ipc_dict_open(ipc_dict **dict, ipc_conn *conn, const char *na
 IPC_EXPORT ipc_err ipc_dict_get(ipc_dict *dict, const char *key, ipc_msg **value);
 /** Store a value under a key; one that is there already keeps its place in the order. */
 IPC_EXPORT ipc_err ipc_dict_set(ipc_dict *dict, const char *key, const ipc_msg *value);
-/** @return IPC_OK; IPC_EKEY. */
+/** Take a value out, and drop it. @return IPC_OK; IPC_EKEY. */
 IPC_EXPORT ipc_err ipc_dict_delete(ipc_dict *dict, const char *key);
 /** Whether there is such a key. */
 IPC_EXPORT ipc_err ipc_dict_contains(ipc_dict *dict, const char *key, bool *answer);

@@ -50,7 +50,7 @@ IPC_EXPORT ipc_err ipc_list_pop(ipc_list *list, int64_t index, ipc_msg **value);
 IPC_EXPORT ipc_err ipc_list_append(ipc_list *list, const ipc_msg *value);
 /** Add all values of a sequence at the end. */
 IPC_EXPORT ipc_err ipc_list_extend(ipc_list *list, const ipc_msg *values);
-/** Add a value before an index; beyond the ends it is the end. */
+/** Add a value before an index; beyond an end it is at that end. */
 IPC_EXPORT ipc_err ipc_list_insert(ipc_list *list, int64_t index, const ipc_msg *value);
 /** Drop the first value that equals this one: 1 equals 1.0. @return IPC_OK; IPC_EABSENT. */
 IPC_EXPORT ipc_err ipc_list_remove(ipc_list *list, const ipc_msg *value);
