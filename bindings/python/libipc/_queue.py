@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from . import _conn, _core, _errors
 
@@ -41,6 +41,15 @@ def opened(handle, conn: _conn.Conn):
     handle._conn = conn
     handle._session = os.getpid()
     return handle
+
+
+def leave(release: Callable[[], None], exc_type: type[BaseException] | None) -> None:
+    """Release at a block's end. An exception that leaves the block is the one to tell, whatever comes of the release."""
+    try:
+        release()
+    except _errors.Error:
+        if exc_type is None:
+            raise
 
 
 def attach(cls, address: str, ticket: object):
@@ -284,10 +293,7 @@ class Item:
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if self._settled:
             return
-        if exc_type is None:
-            self.done()
-        else:
-            self.release()
+        leave(self.done if exc_type is None else self.release, exc_type)
 
     def __repr__(self) -> str:
         return f"<libipc.Item {self.value!r}, attempt {self.attempt}>"

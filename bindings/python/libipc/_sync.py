@@ -121,8 +121,8 @@ class _Guard(_Sync):
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
+    def __exit__(self, exc_type: type[BaseException] | None = None, *exc_info: object) -> None:
+        _queue.leave(self.release, exc_type)
 
 
 class _Lock(_Guard, _core.Lock):
@@ -214,8 +214,8 @@ class Semaphore(_Sync, _core.Semaphore):
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
+    def __exit__(self, exc_type: type[BaseException] | None = None, *exc_info: object) -> None:
+        _queue.leave(self.release, exc_type)
 
 
 class BoundedSemaphore(Semaphore):
