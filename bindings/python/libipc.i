@@ -351,7 +351,7 @@ bool ipc__py_conn(PyObject *object, ipc_conn **conn)
         *conn = ipc__py_pointer(object);
         return *conn != NULL;
     }
-    PyErr_Format(PyExc_TypeError, "a connection or None, not a %s", Py_TYPE(object)->tp_name);
+    PyErr_Format(PyExc_TypeError, "a connection or None, not %s", Py_TYPE(object)->tp_name);
     return false;
 }
 

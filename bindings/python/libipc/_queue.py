@@ -30,7 +30,7 @@ def _redeliver_number(redeliver: str) -> int:
 
 def _check_max_deliveries(count: int) -> int:
     if not isinstance(count, int):
-        raise TypeError(f"max_deliveries is an int, not a {type(count).__name__}")
+        raise TypeError(f"max_deliveries is an int, not {type(count).__name__}")
     if not 0 <= count <= _MAX_DELIVERIES:
         raise ValueError(f"max_deliveries is a number from 1 to {_MAX_DELIVERIES}, or 0 for no bound, not {count}")
     return count
@@ -84,9 +84,9 @@ class Queue(_core.Queue):
     def _open(self, name: str | None, maxsize: int, mode: str, conn: _conn.Conn | None, *options: object) -> None:
         if name is not None and not isinstance(name, str):
             kind = type(name).__name__
-            raise TypeError(f"a queue's first argument is its name, a str, not a {kind}; for a bound give maxsize=...")
+            raise TypeError(f"a queue's first argument is its name, a str, not {kind}; for a bound give maxsize=...")
         if not isinstance(maxsize, int):
-            raise TypeError(f"maxsize is an int, not a {type(maxsize).__name__}")
+            raise TypeError(f"maxsize is an int, not {type(maxsize).__name__}")
         number = mode_number(mode)
         if conn is None:
             conn = _conn.default()
@@ -234,7 +234,7 @@ class JoinableQueue(Queue):
         dead_letter: str | None = None,
     ) -> None:
         if dead_letter is not None and not isinstance(dead_letter, str):
-            raise TypeError(f"dead_letter is a queue's name, a str, not a {type(dead_letter).__name__}")
+            raise TypeError(f"dead_letter is a queue's name, a str, not {type(dead_letter).__name__}")
         if dead_letter == "":
             raise ValueError("dead_letter is a queue's name, or None; an empty text is neither")
         options = _redeliver_number(redeliver), _check_max_deliveries(max_deliveries), dead_letter
