@@ -75,7 +75,7 @@ bool ipc__py_text(PyObject *object, char **text)
         return true;
     }
     if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "a str or None, not a %s", Py_TYPE(object)->tp_name);
+        PyErr_Format(PyExc_TypeError, "a str or None, not %s", Py_TYPE(object)->tp_name);
         return false;
     }
     Py_ssize_t length;
@@ -93,7 +93,7 @@ bool ipc__py_number(PyObject *object, const char *what, uint64_t largest, uint64
     PyObject *index = PyNumber_Index(object);
     if (!index) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_Format(PyExc_TypeError, "%s is an int, not a %s", what, Py_TYPE(object)->tp_name);
+            PyErr_Format(PyExc_TypeError, "%s is an int, not %s", what, Py_TYPE(object)->tp_name);
         }
         return false;
     }

@@ -185,7 +185,7 @@ static PyObject *pipe_recv_bytes_into(PyObject *self, PyObject *const *args, Py_
     }
     if (PyObject_GetBuffer(out[0], &view, PyBUF_WRITABLE) < 0) {
         if (PyErr_ExceptionMatches(PyExc_BufferError)) {
-            PyErr_Format(PyExc_TypeError, "recv_bytes_into() wants contiguous memory that can be written, not a %s",
+            PyErr_Format(PyExc_TypeError, "recv_bytes_into() wants contiguous memory that can be written, not %s",
                          Py_TYPE(out[0])->tp_name);
         }
         return NULL;

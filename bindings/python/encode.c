@@ -117,7 +117,7 @@ static int refuse_type(encoder *enc, PyObject *value)
     } else if (PyIter_Check(value) || PyRange_Check(value)) {
         hint = "send list(...) of it";
     }
-    return refuse(enc, PyExc_TypeError, "cannot send a %.200s: other languages have no such value; %s",
+    return refuse(enc, PyExc_TypeError, "cannot send an object of type %.200s: other languages have no such value; %s",
                   Py_TYPE(value)->tp_name, hint);
 }
 
@@ -260,7 +260,7 @@ static int encode_buffer(encoder *enc, PyObject *value)
         }
         PyErr_Clear();
         return refuse(enc, PyExc_TypeError,
-                      "cannot send a %.200s whose memory is not contiguous; send bytes(...) of it",
+                      "cannot send an object of type %.200s whose memory is not contiguous; send bytes(...) of it",
                       Py_TYPE(value)->tp_name);
     }
     bool scalar = view.ndim == 0;
@@ -345,7 +345,7 @@ static int encode_key(encoder *enc, PyObject *key)
         Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS | Py_TPFLAGS_BASE_EXC_SUBCLASS;
     if (PyType_HasFeature(Py_TYPE(key), no_scalar) || PyAnySet_Check(key)) {
         return refuse(enc, PyExc_TypeError,
-                      "cannot send a dict with a %.200s as a key; keys are None, bool, int, float, str, bytes or an "
+                      "cannot send a dict with a key of type %.200s; keys are None, bool, int, float, str, bytes or an "
                       "aware datetime",
                       Py_TYPE(key)->tp_name);
     }

@@ -351,7 +351,7 @@ bool ipc__py_conn(PyObject *object, ipc_conn **conn)
         *conn = ipc__py_pointer(object);
         return *conn != NULL;
     }
-    PyErr_Format(PyExc_TypeError, "a connection or None, not a %s", Py_TYPE(object)->tp_name);
+    PyErr_Format(PyExc_TypeError, "a connection or None, not %s", Py_TYPE(object)->tp_name);
     return false;
 }
 
@@ -427,6 +427,35 @@ bool ipc__py_is_handle(PyObject *object)
     return false;
 }
 
+static bool forget(PyTypeObject *type, const char *name)
+{
+    return !PyDict_GetItemString(type->tp_dict, name) || PyDict_DelItemString(type->tp_dict, name) == 0;
+}
+
+/* SWIG gives every class methods for who owns the pointer. Here it is the object that does, from its birth to its end. */
+static bool forget_swigs(PyObject *module)
+{
+    static const char *const methods[] = {"acquire", "append", "disown", "next", "own"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!forget(SwigPyObject_type(), methods[i])) {
+            return false;
+        }
+    }
+    PyType_Modified(SwigPyObject_type());
+    Py_ssize_t at = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(PyModule_GetDict(module), &at, &key, &value)) {
+        if (!PyType_Check(value) || !PyType_IsSubtype((PyTypeObject *)value, SwigPyObject_type())) {
+            continue;
+        }
+        if (!forget((PyTypeObject *)value, "this") || !forget((PyTypeObject *)value, "thisown")) {
+            return false;
+        }
+        PyType_Modified((PyTypeObject *)value);
+    }
+    return true;
+}
+
 PyObject *ipc__py_own_msg(ipc_msg *msg)
 {
     PyObject *self = SWIG_Python_NewPointerObj(NULL, msg, SWIGTYPE_p_ipc_msg, SWIG_POINTER_OWN);
@@ -438,7 +467,8 @@ PyObject *ipc__py_own_msg(ipc_msg *msg)
 %}
 
 %init %{
-    if (!ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() || !ipc__py_loan_init() ||
+    if (!forget_swigs(m) || !ipc__py_buffer_init() || !ipc__py_wait_init() || !ipc__py_ext_init() ||
+        !ipc__py_loan_init() ||
         !ipc__py_add_calls((PyTypeObject *)&SwigPyBuiltin__ipc_queue_type,
                            (PyTypeObject *)&SwigPyBuiltin__ipc_pipe_type) ||
         !ipc__py_add_containers((PyTypeObject *)&SwigPyBuiltin__ipc_dict_type,

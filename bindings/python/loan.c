@@ -97,10 +97,11 @@ static PyObject *refuse(ipc_msg *msg)
     if (!value) {
         return NULL; /* it is nothing that Python can hold */
     }
-    PyObject *error = PyObject_CallFunction(ipc__py_class_of(IPC_ETYPE), "N",
-                                            PyUnicode_FromFormat("get_buffer() takes bytes, and this value is a %s; "
-                                                                 "the exception's attribute value has it",
-                                                                 Py_TYPE(value)->tp_name));
+    PyObject *error =
+        PyObject_CallFunction(ipc__py_class_of(IPC_ETYPE), "N",
+                              PyUnicode_FromFormat("get_buffer() takes bytes, and this value is of type %s; "
+                                                   "the exception's attribute value has it",
+                                                   Py_TYPE(value)->tp_name));
     if (error && PyObject_SetAttrString(error, "value", value) == 0) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     }

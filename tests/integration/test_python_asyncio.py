@@ -324,10 +324,10 @@ def test_aput__errors(conn):
     q = conn.Queue()
 
     async def main():
-        with pytest.raises(TypeError, match="cannot send a complex"):
+        with pytest.raises(TypeError, match="cannot send an object of type complex"):
             await q.aput(3 + 4j)
         await q.aput(1)
-        with pytest.raises(TypeError, match="cannot send a complex"):
+        with pytest.raises(TypeError, match="cannot send an object of type complex"):
             await q.aput(3 + 4j)
         q.shutdown()
         with pytest.raises(libipc.ShutDown):

@@ -50,7 +50,7 @@ def test_put_many__large_values(conn):
 
 def test_put_many__a_value_that_cannot_be_sent(conn):
     q = conn.Queue()
-    with pytest.raises(TypeError, match="cannot send a complex") as caught:
+    with pytest.raises(TypeError, match="cannot send an object of type complex") as caught:
         q.put_many([1, 2, 3 + 4j, 5])
     assert caught.value.put == 2
     assert [q.get(), q.get()] == [1, 2]

@@ -58,7 +58,7 @@ def test_dict__opening(conn):
         conn.Dict(unique(), mode="attach")
     with pytest.raises(TypeError):
         conn.Namespace(name)
-    with pytest.raises(TypeError, match="is a name, a str, not a dict"):
+    with pytest.raises(TypeError, match="is a name, a str, not dict"):
         conn.Dict({"a": 1})
     conn.unlink(name)
     with pytest.raises(libipc.Deleted):

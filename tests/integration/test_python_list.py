@@ -50,7 +50,7 @@ def test_list__opening(conn):
     assert conn.List(None, range(3)).copy() == [0, 1, 2] and conn.List(None, "ab", mode="create").copy() == ["a", "b"]
     with pytest.raises(FileExistsError):
         conn.List(name, mode="create")
-    with pytest.raises(TypeError, match="is a name, a str, not a list"):
+    with pytest.raises(TypeError, match="is a name, a str, not list"):
         conn.List([1, 2])
     with pytest.raises(TypeError):
         conn.List(None, 5)

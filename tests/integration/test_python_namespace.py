@@ -63,7 +63,7 @@ def test_namespace__names_that_are_the_handles_own(conn):
     for refused in (lambda: ns._update(_a=1), lambda: conn.Namespace(None, {"_a": 1})):
         with pytest.raises(AttributeError):
             refused()
-    with pytest.raises(TypeError, match="is a str, not a int"):
+    with pytest.raises(TypeError, match="is a str, not int"):
         ns._update({1: 2})
     assert ns._copy() == {"name": "the user's"}
     for wrong in (lambda: ns["name"], lambda: iter(ns), lambda: len(ns)):

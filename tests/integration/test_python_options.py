@@ -144,11 +144,11 @@ def test_options__are_shown(conn):
         ({"redeliver": None}, ValueError, "redeliver is"),
         ({"max_deliveries": 1001}, ValueError, "1 to 1000"),
         ({"max_deliveries": -1}, ValueError, "1 to 1000"),
-        ({"max_deliveries": 2.5}, TypeError, "max_deliveries is an int, not a float"),
-        ({"max_deliveries": 1, "dead_letter": 5}, TypeError, "dead_letter is a queue's name, a str, not a int"),
+        ({"max_deliveries": 2.5}, TypeError, "max_deliveries is an int, not float"),
+        ({"max_deliveries": 1, "dead_letter": 5}, TypeError, "dead_letter is a queue's name, a str, not int"),
         ({"max_deliveries": 1, "dead_letter": ""}, ValueError, "dead_letter"),
         ({"dead_letter": "dead"}, ValueError, "needs max_deliveries"),
-        ({"maxsize": "many"}, TypeError, "maxsize is an int, not a str"),
+        ({"maxsize": "many"}, TypeError, "maxsize is an int, not str"),
     ],
 )
 def test_options__wrong_ones(conn, open_queue, options, error, text):

@@ -66,7 +66,7 @@ def test_handles__name_repr_and_opening(conn, kind):
         getattr(conn, kind)(unique(), mode="attach")
     with pytest.raises(ValueError, match="mode is"):
         getattr(conn, kind)(name, mode="any")
-    with pytest.raises(TypeError, match="is a name, a str, not a int"):
+    with pytest.raises(TypeError, match="is a name, a str, not int"):
         getattr(conn, kind)(3)
     with pytest.raises(TypeError):
         conn.Queue(name)

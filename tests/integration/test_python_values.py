@@ -156,7 +156,7 @@ def test_values__buffers():
 
 
 def test_values__a_scalar_with_a_buffer_is_no_bytes():
-    with pytest.raises(TypeError, match="cannot send a c_int"):
+    with pytest.raises(TypeError, match="cannot send an object of type c_int"):
         libipc.pack(ctypes.c_int(1))
 
 
@@ -240,20 +240,22 @@ class Own:
 @pytest.mark.parametrize(
     "value, words",
     [
-        ({1, 2}, "cannot send a set: .* a list of its elements"),
-        (frozenset(), "cannot send a frozenset"),
-        (range(3), "cannot send a range: .* list"),
-        (iter([]), "cannot send a list_iterator: .* list"),
-        (1j, "cannot send a complex"),
-        (Own(), "cannot send a Own: other languages have no such value"),
-        (Own, "cannot send a type"),
-        (len, "cannot send a builtin_function_or_method"),
+        ({1, 2}, "cannot send an object of type set: .* a list of its elements"),
+        (frozenset(), "cannot send an object of type frozenset"),
+        (range(3), "cannot send an object of type range: .* list"),
+        (iter([]), "cannot send an object of type list_iterator: .* list"),
+        (1j, "cannot send an object of type complex"),
+        (object(), "^cannot send an object of type object: "),
+        (libipc.ABSENT, "^cannot send an object of type _Absent: "),
+        (Own(), "cannot send an object of type Own: other languages have no such value"),
+        (Own, "cannot send an object of type type"),
+        (len, "cannot send an object of type builtin_function_or_method"),
         (datetime.datetime(2020, 1, 1), "without a time zone"),
-        (datetime.date(2020, 1, 1), "cannot send a datetime.date"),
-        ({(1, 2): 3}, "a tuple as a key"),
-        ({frozenset(): 3}, "a frozenset as a key"),
-        ({libipc.Ext(1, b""): 3}, "as a key"),
-        ({Own: 3}, "cannot send a type"),
+        (datetime.date(2020, 1, 1), "cannot send an object of type datetime.date"),
+        ({(1, 2): 3}, "with a key of type tuple"),
+        ({frozenset(): 3}, "with a key of type frozenset"),
+        ({libipc.Ext(1, b""): 3}, "with a key of type Ext"),
+        ({Own: 3}, "cannot send an object of type type"),
     ],
     ids=lambda each: repr(each)[:40],
 )
@@ -263,9 +265,9 @@ def test_values__type_error(value, words):
 
 
 def test_values__the_path_to_a_refused_element():
-    with pytest.raises(TypeError, match=r"cannot send a set.* \(at value\['jobs'\]\[2\]\[b'k'\]\)$"):
+    with pytest.raises(TypeError, match=r"cannot send an object of type set.* \(at value\['jobs'\]\[2\]\[b'k'\]\)$"):
         libipc.pack({"ok": 1, "jobs": [0, (1,), {b"k": {1}}]})
-    with pytest.raises(TypeError, match=r"as a key.* \(at value\[1\]\)$"):
+    with pytest.raises(TypeError, match=r"with a key of type.* \(at value\[1\]\)$"):
         libipc.pack([0, {(): 1}])
     with pytest.raises(ValueError, match=r"lone surrogate.* \(at value\['a'\]\)$"):
         libipc.pack({"a": "\ud800"})

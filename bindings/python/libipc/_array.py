@@ -46,7 +46,7 @@ class ArrayLock:
         return self.acquire()
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        self._numbers.__exit__(*exc_info)
 
     def __repr__(self) -> str:
         return f"<the lock of {self._numbers!r}>"

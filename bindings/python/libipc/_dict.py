@@ -254,6 +254,6 @@ class Namespace(_container.Container, _core.Dict):
 
 def _check_attribute(name: object) -> None:
     if not isinstance(name, str):
-        raise TypeError(f"an attribute's name is a str, not a {type(name).__name__}")
+        raise TypeError(f"an attribute's name is a str, not {type(name).__name__}")
     if name.startswith("_"):
         raise AttributeError(f"names that begin with _ are the handle's own: {name!r}")

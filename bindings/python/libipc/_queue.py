@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from . import _conn, _core, _errors
 
@@ -30,7 +30,7 @@ def _redeliver_number(redeliver: str) -> int:
 
 def _check_max_deliveries(count: int) -> int:
     if not isinstance(count, int):
-        raise TypeError(f"max_deliveries is an int, not a {type(count).__name__}")
+        raise TypeError(f"max_deliveries is an int, not {type(count).__name__}")
     if not 0 <= count <= _MAX_DELIVERIES:
         raise ValueError(f"max_deliveries is a number from 1 to {_MAX_DELIVERIES}, or 0 for no bound, not {count}")
     return count
@@ -41,6 +41,15 @@ def opened(handle, conn: _conn.Conn):
     handle._conn = conn
     handle._session = os.getpid()
     return handle
+
+
+def leave(release: Callable[[], None], exc_type: type[BaseException] | None) -> None:
+    """Release at a block's end. An exception that leaves the block is the one to tell, whatever comes of the release."""
+    try:
+        release()
+    except _errors.Error:
+        if exc_type is None:
+            raise
 
 
 def attach(cls, address: str, ticket: object):
@@ -75,9 +84,9 @@ class Queue(_core.Queue):
     def _open(self, name: str | None, maxsize: int, mode: str, conn: _conn.Conn | None, *options: object) -> None:
         if name is not None and not isinstance(name, str):
             kind = type(name).__name__
-            raise TypeError(f"a queue's first argument is its name, a str, not a {kind}; for a bound give maxsize=...")
+            raise TypeError(f"a queue's first argument is its name, a str, not {kind}; for a bound give maxsize=...")
         if not isinstance(maxsize, int):
-            raise TypeError(f"maxsize is an int, not a {type(maxsize).__name__}")
+            raise TypeError(f"maxsize is an int, not {type(maxsize).__name__}")
         number = mode_number(mode)
         if conn is None:
             conn = _conn.default()
@@ -225,7 +234,7 @@ class JoinableQueue(Queue):
         dead_letter: str | None = None,
     ) -> None:
         if dead_letter is not None and not isinstance(dead_letter, str):
-            raise TypeError(f"dead_letter is a queue's name, a str, not a {type(dead_letter).__name__}")
+            raise TypeError(f"dead_letter is a queue's name, a str, not {type(dead_letter).__name__}")
         if dead_letter == "":
             raise ValueError("dead_letter is a queue's name, or None; an empty text is neither")
         options = _redeliver_number(redeliver), _check_max_deliveries(max_deliveries), dead_letter
@@ -284,10 +293,7 @@ class Item:
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         if self._settled:
             return
-        if exc_type is None:
-            self.done()
-        else:
-            self.release()
+        leave(self.done if exc_type is None else self.release, exc_type)
 
     def __repr__(self) -> str:
         return f"<libipc.Item {self.value!r}, attempt {self.attempt}>"

@@ -35,7 +35,7 @@ class _Sync:
     def _open(self, name: str | None, mode: str, conn: _conn.Conn | None, *options: object) -> None:
         if name is not None and not isinstance(name, str):
             kind = type(self).__name__
-            raise TypeError(f"the first argument of {kind} is a name, a str, not a {type(name).__name__}")
+            raise TypeError(f"the first argument of {kind} is a name, a str, not {type(name).__name__}")
         number = _queue.mode_number(mode)
         if number == _core.OPEN_ATTACH:
             number = self._attach_number
@@ -121,8 +121,8 @@ class _Guard(_Sync):
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
+    def __exit__(self, exc_type: type[BaseException] | None = None, *exc_info: object) -> None:
+        _queue.leave(self.release, exc_type)
 
 
 class _Lock(_Guard, _core.Lock):
@@ -214,8 +214,8 @@ class Semaphore(_Sync, _core.Semaphore):
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
+    def __exit__(self, exc_type: type[BaseException] | None = None, *exc_info: object) -> None:
+        _queue.leave(self.release, exc_type)
 
 
 class BoundedSemaphore(Semaphore):
@@ -289,7 +289,7 @@ class Condition(_Guard, _core.Condition):
         conn: _conn.Conn | None = None,
     ) -> None:
         if lock is not None and not isinstance(lock, _Lock):
-            raise TypeError(f"a condition's lock is a Lock or an RLock of libipc, not a {type(lock).__name__}")
+            raise TypeError(f"a condition's lock is a Lock or an RLock of libipc, not {type(lock).__name__}")
         self.__setstate__((bool(raise_abandoned),))
         self._open(name, mode, lock._conn if conn is None and lock is not None else conn, bool(refuse_deadlock), lock)
 
