@@ -44,7 +44,7 @@ def opened(handle, conn: _conn.Conn):
 
 
 def leave(release: Callable[[], None], exc_type: type[BaseException] | None) -> None:
-    """Release at a block's end. An exception that leaves the block is the one to tell, whatever comes of the release."""
+    """Release at a block's end. The exception that leaves the block is the one to tell, whatever the release says."""
     try:
         release()
     except _errors.Error:
