@@ -26,8 +26,8 @@ void ipc__zmq_context_after_fork(bool child);
  */
 int ipc__zmq_receive(void *socket, ipc__envelope *envelope);
 
-/* Send a block as a frame, and the last one of a message if no more follow; it is referenced until libzmq has sent it. 0, or -1 with errno. */
-int ipc__zmq_send_block(void *socket, ipc__block *block, bool more);
+/* Send a frame, the last one of a message if no more follow; it is referenced until libzmq has sent it. 0, or -1 with errno. */
+int ipc__zmq_send_block(void *socket, ipc__block *frame, bool more);
 
 /* Send an outbox as one message: header and operations, then the frames. 0, or -1 with errno. Resets it when sent. */
 int ipc__zmq_send(void *socket, const ipc__buf *header, ipc__outbox *out);
