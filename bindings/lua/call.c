@@ -98,6 +98,26 @@ static void push_code(lua_State *L, ipc_err err)
     lua_pushlstring(L, code, length);
 }
 
+int ipc__lua_tell(lua_State *L, ipc_err err)
+{
+    const char *detail = ipc_last_error();
+    /* The detail first: what is pushed later may run finalizers, and those may call the library. */
+    lua_pushstring(L, *detail ? detail : ipc_strerror(err));
+    lua_pushnil(L);
+    push_code(L, err);
+    lua_rotate(L, -3, 2);
+    return 3;
+}
+
+/* The loss of a hub is told once through each handle, the first argument; after that it is one at the next hub. */
+static void count_loss(lua_State *L)
+{
+    ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
+    if (handle) {
+        handle->losses++;
+    }
+}
+
 int ipc__lua_fail(lua_State *L, ipc_err err)
 {
     if (ipc__lua_get(L)->interrupted) {
@@ -106,16 +126,14 @@ int ipc__lua_fail(lua_State *L, ipc_err err)
     if (err == IPC_EINTR) {
         return luaL_error(L, "%s", ipc_strerror(err));
     }
+    if (err == IPC_ELOST) {
+        count_loss(L);
+    }
     const char *detail = ipc_last_error();
     if (err == IPC_EINVAL || err == IPC_EUNFINISHED || err == IPC_ENOTHELD || err == IPC_ENOTOWNER) {
         return luaL_error(L, "%s", *detail ? detail : ipc_strerror(err));
     }
-    /* The detail first: what is pushed later may run finalizers, and those may call the library. */
-    lua_pushstring(L, *detail ? detail : ipc_strerror(err));
-    lua_pushnil(L);
-    push_code(L, err);
-    lua_rotate(L, -3, 2);
-    return 3;
+    return ipc__lua_tell(L, err);
 }
 
 int64_t ipc__lua_timeout(lua_State *L, int index)

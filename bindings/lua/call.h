@@ -31,6 +31,9 @@ void ipc__lua_leave(ipc__lua_call *call);
  */
 int ipc__lua_fail(lua_State *L, ipc_err err);
 
+/** The same for whoever knows what to make of misuse, and has seen to interruptions: nothing is raised. */
+int ipc__lua_tell(lua_State *L, ipc_err err);
+
 /** The timeout at an index: seconds, fractions too; nil, none and math.huge are for ever. Milliseconds, rounded up. */
 int64_t ipc__lua_timeout(lua_State *L, int index);
 

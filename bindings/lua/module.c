@@ -10,6 +10,7 @@
 #include "container.h"
 #include "convert.h"
 #include "handle.h"
+#include "held.h"
 #include "item.h"
 #include "ready.h"
 #include "values.h"
@@ -51,6 +52,8 @@ void ipc__lua_open_module(lua_State *L)
                                          {"take_many", ipc__lua_take_many},
                                          {"recv_bytes", ipc__lua_recv_bytes},
                                          {"wait", ipc__lua_wait},
+                                         {"losses", ipc__lua_losses},
+                                         {"let_go", ipc__lua_let_go},
                                          {"now", now},
                                          {NULL, NULL}};
 

@@ -159,7 +159,8 @@ ipc.Pipe = on_default(handles.open_pipe)
 ---                                       of owners, for what this one has
 ---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
 ---                                       release what nobody has, or somebody else, is a mistake
----   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
+---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile. Where it was
+---                                       lost or deleted: f's own failure, or else that one
 ---   locked()                            whether anybody has it; and whether this thread has
 ---   recursive(), share(), name(), close()  a handle that is closed does not release the lock
 ipc.Lock = on_default(sync.constructors.Lock)

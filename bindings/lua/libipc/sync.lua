@@ -86,25 +86,30 @@ local Held = {}
 
 function Held:__close()
   if self.thing then
-    pcall(self.thing.release, self.thing) -- the error that leaves is the one to tell
+    pcall(core.let_go, self.thing, self.losses) -- the error that leaves is the one to tell
   end
 end
 
+-- What is a mistake in the program where nothing has failed before.
+local MISTAKES = {notheld = true, notowner = true}
+
 --- lock:with(f [, timeout]): what f(…) returns, called with what acquire() said while the lock is held; or nil, code,
---- detail. It is released in any case.
+--- detail. It is released in any case. Where it cannot be, since it is gone, that is the failure, unless f told its own.
 function sync.with(thing, f, timeout)
   local first, second, detail = thing:acquire(timeout)
   if first == nil then
     return nil, second, detail
   end
-  local held <close> = setmetatable({thing = thing}, Held)
+  local held <close> = setmetatable({thing = thing, losses = core.losses(thing)}, Held)
   local results = table.pack(f(first, second))
   held.thing = nil
-  local released, code, words = thing:release()
-  if not released then
-    return nil, code, words
+  local released, code, words = core.let_go(thing, held.losses)
+  if released or (results[1] == nil and type(results[2]) == "string") then
+    return table.unpack(results, 1, results.n)
+  elseif MISTAKES[code] then
+    error(words, 2)
   end
-  return table.unpack(results, 1, results.n)
+  return nil, code, words
 end
 
 -- ---- locks ----
