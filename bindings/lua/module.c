@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "bytes.h"
+#include "call.h"
 #include "container.h"
 #include "convert.h"
 #include "handle.h"
@@ -55,6 +56,7 @@ void ipc__lua_open_module(lua_State *L)
                                          {"losses", ipc__lua_losses},
                                          {"let_go", ipc__lua_let_go},
                                          {"now", now},
+                                         {"set_scripts", ipc__lua_set_scripts},
                                          {NULL, NULL}};
 
     ipc__lua_open(L);

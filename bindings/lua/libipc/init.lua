@@ -60,6 +60,9 @@ for _, name in ipairs(SWIG_GLOBALS) do
   rawset(_G, name, before[name])
 end
 
+-- What is raised in there is told at the line of who called.
+core.set_scripts(debug.getinfo(1, "S").source:match("^(.*)init%.lua$") or "")
+
 local containers = require "libipc.containers"
 local handles = require "libipc.handles"
 local manager = require "libipc.manager"
@@ -265,7 +268,7 @@ end
 --- set_value_limits{max_depth = 1 to 128, max_elements = 1 or more}: what is not named stays as it is. For all of the
 --- process, and both for what is sent ("nested deeper than …") and what comes ("depth", "elements").
 function ipc.set_value_limits(limits)
-  local all = options.complete(limits, ipc.value_limits())
+  local all = options.complete(limits, ipc.value_limits(), "{max_depth = 64}")
   return core.set_value_limits(all.max_depth, all.max_elements)
 end
 
