@@ -13,6 +13,9 @@
 /* Room on the Lua stack for what an interruption pushes. */
 enum { INTERRUPTED_SLOTS = 8 };
 
+/* Its address is the registry's key of where the library's scripts are. */
+static const char scripts_key;
+
 static int no_op(lua_State *L)
 {
     (void)L;
@@ -98,6 +101,58 @@ static void push_code(lua_State *L, ipc_err err)
     lua_pushlstring(L, code, length);
 }
 
+int ipc__lua_tell(lua_State *L, ipc_err err)
+{
+    const char *detail = ipc_last_error();
+    /* The detail first: what is pushed later may run finalizers, and those may call the library. */
+    lua_pushstring(L, *detail ? detail : ipc_strerror(err));
+    lua_pushnil(L);
+    push_code(L, err);
+    lua_rotate(L, -3, 2);
+    return 3;
+}
+
+/* Whether a function is of the library's own scripts, which lie in one directory. */
+static bool is_own(const char *source, const char *scripts)
+{
+    size_t length = strlen(scripts);
+    return length > 0 && strncmp(source, scripts, length) == 0 && !strchr(source + length, '/');
+}
+
+/* Raise a mistake's words where it was made: not in the scripts that stand around the call. */
+static int raise(lua_State *L, const char *words)
+{
+    lua_pushstring(L, words);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &scripts_key);
+    const char *scripts = lua_isstring(L, -1) ? lua_tostring(L, -1) : "";
+    lua_Debug at;
+    int level = 1;
+    while (lua_getstack(L, level, &at) && lua_getinfo(L, "S", &at) && is_own(at.source, scripts)) {
+        level++;
+    }
+    luaL_where(L, level);
+    lua_pushvalue(L, -3);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+int ipc__lua_set_scripts(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &scripts_key);
+    return 0;
+}
+
+/* The loss of a hub is told once through each handle, the first argument; after that it is one at the next hub. */
+static void count_loss(lua_State *L)
+{
+    ipc__lua_handle *handle = ipc__lua_to_handle(L, 1);
+    if (handle) {
+        handle->losses++;
+    }
+}
+
 int ipc__lua_fail(lua_State *L, ipc_err err)
 {
     if (ipc__lua_get(L)->interrupted) {
@@ -106,16 +161,14 @@ int ipc__lua_fail(lua_State *L, ipc_err err)
     if (err == IPC_EINTR) {
         return luaL_error(L, "%s", ipc_strerror(err));
     }
+    if (err == IPC_ELOST) {
+        count_loss(L);
+    }
     const char *detail = ipc_last_error();
     if (err == IPC_EINVAL || err == IPC_EUNFINISHED || err == IPC_ENOTHELD || err == IPC_ENOTOWNER) {
-        return luaL_error(L, "%s", *detail ? detail : ipc_strerror(err));
+        return raise(L, *detail ? detail : ipc_strerror(err));
     }
-    /* The detail first: what is pushed later may run finalizers, and those may call the library. */
-    lua_pushstring(L, *detail ? detail : ipc_strerror(err));
-    lua_pushnil(L);
-    push_code(L, err);
-    lua_rotate(L, -3, 2);
-    return 3;
+    return ipc__lua_tell(L, err);
 }
 
 int64_t ipc__lua_timeout(lua_State *L, int index)

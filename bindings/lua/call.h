@@ -31,6 +31,12 @@ void ipc__lua_leave(ipc__lua_call *call);
  */
 int ipc__lua_fail(lua_State *L, ipc_err err);
 
+/** The same for whoever knows what to make of misuse, and has seen to interruptions: nothing is raised. */
+int ipc__lua_tell(lua_State *L, ipc_err err);
+
+/** set_scripts(prefix): how the sources of the library's scripts begin, which are not to blame for a mistake. */
+int ipc__lua_set_scripts(lua_State *L);
+
 /** The timeout at an index: seconds, fractions too; nil, none and math.huge are for ever. Milliseconds, rounded up. */
 int64_t ipc__lua_timeout(lua_State *L, int index);
 

@@ -170,7 +170,9 @@ static void convert_stop(lua_State *L, int index, bool backward)
 static void convert_step(lua_State *L, int index)
 {
     lua_Integer step = luaL_optinteger(L, index, 1);
-    luaL_argcheck(L, step != 0 && step != LUA_MININTEGER, index, "a step is not 0");
+    if (step == 0 || step == LUA_MININTEGER) {
+        luaL_error(L, "a step is not 0");
+    }
     put_integer(L, index, step);
 }
 

@@ -343,7 +343,7 @@ static void encode_table(encoder *e, int index, const ipc__lua_place *place)
 /* ---- any ---- */
 
 /* Once one could not be had, the value is of no use: the others are not asked for. */
-static void encode_handle(encoder *e, int index, const ipc__lua_handle *handle, const ipc__lua_place *place)
+static void encode_handle(encoder *e, int index, ipc__lua_handle *handle, const ipc__lua_place *place)
 {
     if (handle->kind == IPC__LUA_CONN || handle->kind == IPC__LUA_HUB || handle->kind == IPC__LUA_PIPE) {
         refuse_type(e, index, place, "cannot be sent or stored");
@@ -370,7 +370,7 @@ static void encode_handle(encoder *e, int index, const ipc__lua_handle *handle, 
 
 static void encode_userdata(encoder *e, int index, const ipc__lua_place *place)
 {
-    const ipc__lua_handle *handle = ipc__lua_to_handle(e->L, index);
+    ipc__lua_handle *handle = ipc__lua_to_handle(e->L, index);
     if (handle) {
         encode_handle(e, index, handle, place);
         return;

@@ -7,9 +7,11 @@
 
 #include "batch.h"
 #include "bytes.h"
+#include "call.h"
 #include "container.h"
 #include "convert.h"
 #include "handle.h"
+#include "held.h"
 #include "item.h"
 #include "ready.h"
 #include "values.h"
@@ -51,7 +53,10 @@ void ipc__lua_open_module(lua_State *L)
                                          {"take_many", ipc__lua_take_many},
                                          {"recv_bytes", ipc__lua_recv_bytes},
                                          {"wait", ipc__lua_wait},
+                                         {"losses", ipc__lua_losses},
+                                         {"let_go", ipc__lua_let_go},
                                          {"now", now},
+                                         {"set_scripts", ipc__lua_set_scripts},
                                          {NULL, NULL}};
 
     ipc__lua_open(L);

@@ -41,7 +41,7 @@ static ipc_err refer(ipc__lua_kind kind, void *object, ipc_msg **reference)
     }
 }
 
-ipc_err ipc__lua_refer(lua_State *L, const ipc__lua_handle *handle, ipc_msg **reference)
+ipc_err ipc__lua_refer(lua_State *L, ipc__lua_handle *handle, ipc_msg **reference)
 {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     if (handle->own->interrupted) { /* ipc__lua_enter() would raise it, when the buffer is not where it belongs */
@@ -55,6 +55,7 @@ ipc_err ipc__lua_refer(lua_State *L, const ipc__lua_handle *handle, ipc_msg **re
     ipc__lua_leave(&call);
     msgpack_sbuffer_destroy(&handle->own->out);
     handle->own->out = written;
+    handle->losses += err == IPC_ELOST;
     return err == IPC_EINTR ? ipc__lua_fail(L, err) : err; /* raises it */
 }
 

@@ -16,7 +16,7 @@
  * The value that stands for a handle. IPC_ENOTSUP: there is none for its kind. Raises what interrupted it. Leaves what is
  * in own->out as it was.
  */
-ipc_err ipc__lua_refer(lua_State *L, const ipc__lua_handle *handle, ipc_msg **reference);
+ipc_err ipc__lua_refer(lua_State *L, ipc__lua_handle *handle, ipc_msg **reference);
 
 /**
  * Push the handle that a packed reference stands for, on the connection that it was read through.

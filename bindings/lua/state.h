@@ -51,6 +51,7 @@ typedef struct ipc__lua_handle {
     ipc__lua *own;
     void *object; /* NULL: none yet, or given up */
     ipc__lua_kind kind;
+    unsigned losses; /* of its hub, as calls through it were told */
 } ipc__lua_handle;
 
 /** Make this Lua state's ipc__lua, once. */

@@ -16,19 +16,20 @@ local containers = {}
 -- ---- constructors ----
 
 local SIMPLE_OPTIONS = {mode = "either"}
+local SIMPLE_EXAMPLE = '{mode = "create"}'
 local ARRAY_OPTIONS = {typecode = "", length = 0, values = {}, mode = "either"}
-local VALUE_OPTIONS = {typecode = "", value = 0, mode = "either"}
+local VALUE_OPTIONS = {typecode = "", value = 0.0, mode = "either"} -- any number
 
 local function dict_opener(names)
   return function(conn, name, given)
     name, given = with_name(name, given)
-    return core.open_dict(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES), names)
+    return core.open_dict(conn, name, choice(complete(given, SIMPLE_OPTIONS, SIMPLE_EXAMPLE), "mode", MODES), names)
   end
 end
 
 local function open_list(conn, name, given)
   name, given = with_name(name, given)
-  return core.open_list(conn, name, choice(complete(given, SIMPLE_OPTIONS), "mode", MODES))
+  return core.open_list(conn, name, choice(complete(given, SIMPLE_OPTIONS, SIMPLE_EXAMPLE), "mode", MODES))
 end
 
 -- nil: as it is. Blamed on the caller's caller.
@@ -41,14 +42,14 @@ end
 
 local function open_array(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, ARRAY_OPTIONS)
+  local opts = complete(given, ARRAY_OPTIONS, '{typecode = "d", length = 3}')
   local values = given and given.values
   return core.Array_opened(conn, name, choice(opts, "mode", MODES), typecode_of(opts), false, opts.length, values)
 end
 
 local function open_value(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, VALUE_OPTIONS)
+  local opts = complete(given, VALUE_OPTIONS, '{typecode = "d", value = 3}')
   local values = given and given.value and {given.value}
   return core.Array_opened(conn, name, choice(opts, "mode", MODES), typecode_of(opts), true, 0, values or nil)
 end

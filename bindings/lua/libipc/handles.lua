@@ -25,18 +25,19 @@ local REDELIVER = {crash = core.REDELIVER_CRASH, always = core.REDELIVER_ALWAYS,
 -- ---- queues ----
 
 local QUEUE_OPTIONS = {maxsize = 0, mode = "either"}
+local QUEUE_EXAMPLE = "{maxsize = 3}"
 local JOINABLE_OPTIONS = {maxsize = 0, mode = "either", redeliver = "crash", max_deliveries = 0, dead_letter = ""}
 
 --- The two constructors.
 function handles.open_plain_queue(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, QUEUE_OPTIONS)
+  local opts = complete(given, QUEUE_OPTIONS, QUEUE_EXAMPLE)
   return core.open_queue(conn, name, choice(opts, "mode", MODES), false, opts.maxsize, REDELIVER.crash, 0, nil)
 end
 
 function handles.open_joinable_queue(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, JOINABLE_OPTIONS)
+  local opts = complete(given, JOINABLE_OPTIONS, QUEUE_EXAMPLE)
   local dead_letter = opts.dead_letter ~= "" and opts.dead_letter or nil
   local queue, code, detail = core.open_queue(conn, name, choice(opts, "mode", MODES), true, opts.maxsize,
     choice(opts, "redeliver", REDELIVER), opts.max_deliveries, dead_letter)
@@ -160,11 +161,11 @@ local PAIR_OPTIONS = {duplex = true}
 function handles.open_pipe(conn, name, given)
   name, given = with_name(name, given)
   if name ~= nil then
-    local opts = complete(given, PIPE_OPTIONS)
+    local opts = complete(given, PIPE_OPTIONS, '{side = "a"}')
     local mode, side = choice(opts, "mode", MODES), choice(opts, "side", SIDES)
     return core.open_pipe(conn, name, mode, side, not opts.duplex)
   end
-  return core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS).duplex)
+  return core.Pipe_pair(conn, not complete(given, PAIR_OPTIONS, "{duplex = false}").duplex)
 end
 
 -- ---- tickets ----
@@ -225,6 +226,7 @@ for _, kin in ipairs {sync, containers} do
 end
 
 local CONNECT_OPTIONS = {timeout = 10.0, lane = "auto"}
+local CONNECT_EXAMPLE = "{timeout = 3}"
 
 -- The name of the script that runs, for those who look at the hub.
 local function program()
@@ -233,12 +235,16 @@ local function program()
 end
 
 function handles.connect(address, given)
-  local opts = complete(given, CONNECT_OPTIONS)
+  if address ~= nil then
+    options.check_address(address)
+  end
+  local opts = complete(given, CONNECT_OPTIONS, CONNECT_EXAMPLE)
+  options.check_timeout(opts.timeout)
   return core.connect(address, program(), choice(opts, "lane", LANES), opts.timeout)
 end
 
---- What connect() takes: defaults, and the words of one of them.
-handles.CONNECT_OPTIONS, handles.LANES = CONNECT_OPTIONS, LANES
+--- What connect() takes: defaults, an example, and the words of one of them.
+handles.CONNECT_OPTIONS, handles.CONNECT_EXAMPLE, handles.LANES = CONNECT_OPTIONS, CONNECT_EXAMPLE, LANES
 
 local default
 
@@ -261,7 +267,8 @@ local HUB_OPTIONS = {
 }
 
 function handles.start_hub(address, given)
-  local opts = complete(given, HUB_OPTIONS)
+  options.check_address(address)
+  local opts = complete(given, HUB_OPTIONS, "{max_objects = 100}")
   return core.start_hub(address, opts.max_sessions, opts.max_objects, opts.max_memory, opts.max_message, opts.max_name,
     opts.max_waiting)
 end

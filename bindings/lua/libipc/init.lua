@@ -60,6 +60,9 @@ for _, name in ipairs(SWIG_GLOBALS) do
   rawset(_G, name, before[name])
 end
 
+-- What is raised in there is told at the line of who called.
+core.set_scripts(debug.getinfo(1, "S").source:match("^(.*)init%.lua$") or "")
+
 local containers = require "libipc.containers"
 local handles = require "libipc.handles"
 local manager = require "libipc.manager"
@@ -159,7 +162,8 @@ ipc.Pipe = on_default(handles.open_pipe)
 ---                                       of owners, for what this one has
 ---   release()                           a Lock's by anybody; an RLock's by its owner, as often as it acquired it. To
 ---                                       release what nobody has, or somebody else, is a mistake
----   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile
+---   with(f [, timeout])                 what f(fence, abandoned) returns, with the lock held meanwhile. Where it was
+---                                       lost or deleted: f's own failure, or else that one
 ---   locked()                            whether anybody has it; and whether this thread has
 ---   recursive(), share(), name(), close()  a handle that is closed does not release the lock
 ipc.Lock = on_default(sync.constructors.Lock)
@@ -264,7 +268,7 @@ end
 --- set_value_limits{max_depth = 1 to 128, max_elements = 1 or more}: what is not named stays as it is. For all of the
 --- process, and both for what is sent ("nested deeper than …") and what comes ("depth", "elements").
 function ipc.set_value_limits(limits)
-  local all = options.complete(limits, ipc.value_limits())
+  local all = options.complete(limits, ipc.value_limits(), "{max_depth = 64}")
   return core.set_value_limits(all.max_depth, all.max_elements)
 end
 

@@ -86,10 +86,11 @@ function manager.new(address, given)
     error("an address goes before the options, or among them", 2)
   end
   address, given = sort_out(address, given)
-  if address ~= nil and type(address) ~= "string" then
-    error(("an address is a string, not a value of type %s"):format(type(address)), 2)
+  if address ~= nil then
+    options.check_address(address)
   end
-  choice(complete(given, handles.CONNECT_OPTIONS), "lane", handles.LANES) -- a mistake is told now, not when it connects
+  -- A mistake is told now, not when it connects.
+  choice(complete(given, handles.CONNECT_OPTIONS, handles.CONNECT_EXAMPLE), "lane", handles.LANES)
   return setmetatable({given = address, options = given}, metatable)
 end
 

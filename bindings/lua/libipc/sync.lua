@@ -7,6 +7,7 @@ local classes = require "libipc.classes"
 local options = require "libipc.options"
 
 local choice, complete, with_name = options.choice, options.complete, options.with_name
+local check_function, check_timeout = options.check_function, options.check_timeout
 local define, name_of, swig_methods = classes.define, classes.name_of, classes.swig_methods
 local MODES = classes.MODES
 
@@ -16,39 +17,52 @@ local sync = {}
 
 local EVENT_OPTIONS = {mode = "either"}
 local GUARD_OPTIONS = {mode = "either", refuse_deadlock = false}
+local GUARD_EXAMPLE = "{refuse_deadlock = true}"
 local SEMAPHORE_OPTIONS = {value = 1, mode = "either"}
+local SEMAPHORE_EXAMPLE = "{value = 3}"
 local BARRIER_OPTIONS = {parties = 0, mode = "either"}
 
 local function lock_opener(recursive)
   return function(conn, name, given)
     name, given = with_name(name, given)
-    local opts = complete(given, GUARD_OPTIONS)
+    local opts = complete(given, GUARD_OPTIONS, GUARD_EXAMPLE)
     return core.open_lock(conn, name, choice(opts, "mode", MODES), recursive, opts.refuse_deadlock)
   end
 end
 
--- The lock is a handle, which has no default.
-local function open_condition(conn, name, given)
-  name, given = with_name(name, given)
+-- The lock is a handle, which has no default: the other options, and it. Blamed on the caller's caller.
+local function without_lock(given)
+  if type(given) ~= "table" then
+    return given
+  end
   local others = {}
-  for option, value in pairs(given or {}) do
+  for option, value in pairs(given) do
     others[option] = value
   end
   local lock = others.lock
   others.lock = nil
-  local opts = complete(others, GUARD_OPTIONS)
+  if lock ~= nil and getmetatable(lock) ~= core.classes.Lock then
+    error(("the option lock is a Lock or an RLock, not %s"):format(options.kind(lock)), 3)
+  end
+  return others, lock
+end
+
+local function open_condition(conn, name, given)
+  name, given = with_name(name, given)
+  local others, lock = without_lock(given)
+  local opts = complete(others, GUARD_OPTIONS, GUARD_EXAMPLE)
   return core.open_condition(conn, name, choice(opts, "mode", MODES), opts.refuse_deadlock, lock)
 end
 
 local function open_event(conn, name, given)
   name, given = with_name(name, given)
-  return core.open_event(conn, name, choice(complete(given, EVENT_OPTIONS), "mode", MODES))
+  return core.open_event(conn, name, choice(complete(given, EVENT_OPTIONS, '{mode = "create"}'), "mode", MODES))
 end
 
 -- What is not asked for is not compared.
 local function open_semaphore(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, SEMAPHORE_OPTIONS)
+  local opts = complete(given, SEMAPHORE_OPTIONS, SEMAPHORE_EXAMPLE)
   local mode = choice(opts, "mode", MODES)
   if not given or given.value == nil then
     return core.Semaphore_unasked(conn, name, mode)
@@ -58,13 +72,13 @@ end
 
 local function open_bounded_semaphore(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, SEMAPHORE_OPTIONS)
+  local opts = complete(given, SEMAPHORE_OPTIONS, SEMAPHORE_EXAMPLE)
   return core.open_semaphore(conn, name, choice(opts, "mode", MODES), opts.value, true)
 end
 
 local function open_barrier(conn, name, given)
   name, given = with_name(name, given)
-  local opts = complete(given, BARRIER_OPTIONS)
+  local opts = complete(given, BARRIER_OPTIONS, "{parties = 3}")
   return core.open_barrier(conn, name, choice(opts, "mode", MODES), opts.parties)
 end
 
@@ -86,25 +100,32 @@ local Held = {}
 
 function Held:__close()
   if self.thing then
-    pcall(self.thing.release, self.thing) -- the error that leaves is the one to tell
+    pcall(core.let_go, self.thing, self.losses) -- the error that leaves is the one to tell
   end
 end
 
+-- What is a mistake in the program where nothing has failed before.
+local MISTAKES = {notheld = true, notowner = true}
+
 --- lock:with(f [, timeout]): what f(…) returns, called with what acquire() said while the lock is held; or nil, code,
---- detail. It is released in any case.
+--- detail. It is released in any case. Where it cannot be, since it is gone, that is the failure, unless f has its own.
 function sync.with(thing, f, timeout)
+  check_function(f, "with() calls")
+  check_timeout(timeout)
   local first, second, detail = thing:acquire(timeout)
   if first == nil then
     return nil, second, detail
   end
-  local held <close> = setmetatable({thing = thing}, Held)
+  local held <close> = setmetatable({thing = thing, losses = core.losses(thing)}, Held)
   local results = table.pack(f(first, second))
   held.thing = nil
-  local released, code, words = thing:release()
-  if not released then
-    return nil, code, words
+  local released, code, words = core.let_go(thing, held.losses)
+  if released or (results[1] == nil and type(results[2]) == "string") then
+    return table.unpack(results, 1, results.n)
+  elseif MISTAKES[code] then
+    error(words, 2)
   end
-  return table.unpack(results, 1, results.n)
+  return nil, code, words
 end
 
 -- ---- locks ----
@@ -139,6 +160,7 @@ local wait, notify = Condition.wait, Condition.notify
 
 --- true, or false when the time passed; and whether the owner before ended without releasing it.
 function Condition:wait(timeout)
+  check_timeout(timeout)
   local notified, fence, abandoned = wait(self, timeout)
   if notified == nil then
     return nil, fence, abandoned -- a code and words
@@ -149,9 +171,8 @@ end
 --- Until predicate() is true: what it said, or false when the time passed; and whether an owner ended meanwhile without
 --- releasing the lock.
 function Condition:wait_for(predicate, timeout)
-  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
-    error("a timeout is a number of seconds, 0 or more, or nil for ever", 2)
-  end
+  check_function(predicate, "wait_for() calls")
+  check_timeout(timeout)
   local deadline = timeout and core.now() + timeout
   local abandoned = false
   while true do
@@ -199,6 +220,10 @@ end
 --- The index of this party, from 0 in the order in which they came; action() is called by the one that comes last,
 --- before the others go on. An error in it breaks the barrier, and is raised.
 function Barrier:wait(timeout, action)
+  check_timeout(timeout)
+  if action ~= nil then
+    check_function(action, "the action is")
+  end
   local index, acts, detail = meet(self, timeout, action ~= nil)
   if index == nil then
     return nil, acts, detail -- a code and words
