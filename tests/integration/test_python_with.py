@@ -108,3 +108,23 @@ def test_with__an_exception_comes_out_of_an_item_that_cannot_be_given_back(conn)
     with pytest.raises(ZeroDivisionError), jobs.take(timeout=PATIENCE):
         conn.close()
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("kind", ["Lock", "Semaphore", "Condition", "Value"])
+def test_with__the_next_hubs_is_another_programs(conn, kind):
+    """What was held is gone with its hub: leaving releases nothing of what somebody else has in the next one."""
+    name = unique()
+    held, call = make(conn, kind, name)
+    pid = conn.stat()["pid"]
+    with pytest.raises(KeyError), held:
+        with pytest.raises(libipc.HubLost):
+            lose_hub(pid, call)
+        other = libipc.connect(conn.address)
+        theirs = make(other, kind, name)[0]
+        assert theirs.acquire(timeout=PATIENCE)
+        raise KeyError
+    assert not held.acquire(timeout=0)
+    theirs.release()
+    assert held.acquire(timeout=PATIENCE)
+    held.release()
+    other.close()

@@ -57,6 +57,7 @@ struct ipc__handle {
     unsigned users;  /* calls that are inside */
     unsigned forks;  /* the connection's, when the last one entered: those of a parent's threads are not here */
     bool closed;
+    unsigned held_in;  /* the session's generation in which a lock or permits were last acquired by it; 0: none were */
     bool told_lost;    /* the loss of the session that it was opened in was returned once */
     uint64_t bound;    /* of what it may hold: puts need credits; 0: none */
     bool shut;         /* nothing more can be put */

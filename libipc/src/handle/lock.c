@@ -83,6 +83,9 @@ ipc_err ipc__guard_acquire(ipc__handle *handle, ipc__op op, int64_t timeout_ms, 
     ipc__field fields[] = {ipc__number_field((int64_t)ipc__thread_number()), ipc__number_field(wait_ms)};
     /* Who was notified, or late, waits for the lock without an end. */
     ipc_err err = ipc__object_call(handle, op, fields, 2, op == IPC__OP_WAIT ? IPC_FOREVER : timeout_ms, results, 3);
+    if (!err) {
+        ipc__held(handle);
+    }
     if (grant) {
         *grant = (ipc_grant){.fence = results[0], .abandoned = results[1]};
     }
@@ -100,7 +103,8 @@ ipc_err ipc_lock_acquire(ipc_lock *lock, int64_t timeout_ms, ipc_grant *grant)
 ipc_err ipc__guard_release(ipc__handle *handle)
 {
     ipc__field thread = ipc__number_field((int64_t)ipc__thread_number());
-    return ipc__object_call(handle, IPC__OP_UNLOCK, &thread, 1, IPC_FOREVER, NULL, 0);
+    ipc_err err = ipc__held_still(handle);
+    return err ? err : ipc__object_call(handle, IPC__OP_UNLOCK, &thread, 1, IPC_FOREVER, NULL, 0);
 }
 
 ipc_err ipc_lock_release(ipc_lock *lock)

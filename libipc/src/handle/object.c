@@ -126,6 +126,26 @@ ipc_err ipc__object_call(ipc__handle *handle, ipc__op op, const ipc__field *fiel
     return ipc__handle_leave(handle, err);
 }
 
+void ipc__held(ipc__handle *handle)
+{
+    pthread_mutex_lock(&handle->conn->lock);
+    handle->held_in = handle->conn->generation;
+    pthread_mutex_unlock(&handle->conn->lock);
+}
+
+/* In the next hub it may be another program's by now, and anybody may release a lock. */
+ipc_err ipc__held_still(ipc__handle *handle)
+{
+    pthread_mutex_lock(&handle->conn->lock);
+    const ipc_conn *conn = handle->conn;
+    bool lost = handle->held_in && (handle->held_in != conn->generation || conn->state == IPC__CONN_LOST);
+    handle->held_in = lost ? 0 : handle->held_in;
+    handle->told_lost = handle->told_lost || lost;
+    pthread_mutex_unlock(&handle->conn->lock);
+    return lost ? ipc__fail(IPC_ELOST, "the %s was acquired in another session, and went with its hub", handle->type)
+                : IPC_OK;
+}
+
 uint64_t ipc__thread_number(void)
 {
     static atomic_uint_least64_t last;

@@ -46,6 +46,10 @@ ipc_err ipc__object_attach(void **out, ipc_conn *conn, const ipc_msg *ticket, ip
 ipc_err ipc__object_call(ipc__handle *handle, ipc__op op, const ipc__field *fields, unsigned count, int64_t timeout_ms,
                          uint64_t *results, unsigned result_count);
 
+/* It was acquired by the handle; and before it is released: IPC_ELOST if that was in another session, whose hub took it along. */
+void ipc__held(ipc__handle *handle);
+ipc_err ipc__held_still(ipc__handle *handle);
+
 /* What a lock and a condition have in common. */
 void ipc__guard_options(ipc__buf *options, bool refuse_deadlock, const ipc_msg *lock);
 ipc_err ipc__guard_acquire(ipc__handle *handle, ipc__op op, int64_t timeout_ms, ipc_grant *grant, bool *notified);

@@ -70,13 +70,18 @@ ipc_err ipc_semaphore_acquire(ipc_semaphore *semaphore, int64_t timeout_ms)
 {
     ipc__field fields[] = {ipc__number_field((int64_t)ipc__thread_number()),
                            ipc__number_field(timeout_ms < 0 ? -1 : timeout_ms)};
-    return ipc__object_call(&semaphore->base, IPC__OP_ACQUIRE, fields, 2, timeout_ms, NULL, 0);
+    ipc_err err = ipc__object_call(&semaphore->base, IPC__OP_ACQUIRE, fields, 2, timeout_ms, NULL, 0);
+    if (!err) {
+        ipc__held(&semaphore->base);
+    }
+    return err;
 }
 
 ipc_err ipc_semaphore_release(ipc_semaphore *semaphore, uint32_t count)
 {
     ipc__field field = ipc__number_field(count);
-    return ipc__object_call(&semaphore->base, IPC__OP_UNLOCK, &field, 1, IPC_FOREVER, NULL, 0);
+    ipc_err err = ipc__held_still(&semaphore->base);
+    return err ? err : ipc__object_call(&semaphore->base, IPC__OP_UNLOCK, &field, 1, IPC_FOREVER, NULL, 0);
 }
 
 ipc_err ipc_semaphore_value(ipc_semaphore *semaphore, uint64_t *value)
