@@ -33,11 +33,12 @@ static ipc_lock *lock_on(ipc_conn *conn, const char *name)
 
 /* ---- a bounded buffer: what such conditions are for ---- */
 
+/* Atomic for ThreadSanitizer alone, which does not see a lock that another process keeps. */
 struct buffer {
     const place *where;
     atomic_int held;
-    int taken;
-    bool wrong;
+    atomic_int taken;
+    atomic_bool wrong;
 };
 
 /* One side: it waits on one condition while that is needed, and notifies the other. */
@@ -56,7 +57,9 @@ static ipc_err work(struct buffer *buffer, const char *wait_on, const char *tell
             err = err || notified ? err : IPC_ETIMEOUT;
         }
         buffer->held += step;
-        buffer->wrong |= buffer->held < 0 || buffer->held > ROOM;
+        if (buffer->held < 0 || buffer->held > ROOM) {
+            buffer->wrong = true;
+        }
         buffer->taken += step < 0;
         err = err ? err : ipc_condition_notify(other, 1);
         err = err ? err : ipc_lock_release(lock);
