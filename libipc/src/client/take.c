@@ -538,20 +538,29 @@ static ipc_err standing(ipc__handle *handle)
     return handle->end ? ipc__fail_plain(handle->end) : handle->drained ? ipc__fail_plain(IPC_ESHUTDOWN) : IPC_OK;
 }
 
+/* What the hub has said until now is here when this returns. */
+static void ping(ipc__handle *handle, uint64_t deadline)
+{
+    ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
+    ipc__pending pending;
+    ipc__conn_call(handle->conn, &pending, deadline); /* the session tells how it went */
+    ipc__buf_free(&pending.reply);
+}
+
 /*
  * Nothing was left, and something may have come back since. That nothing is left may have been said twice, as an answer and to all:
- * behind the answer to a PING no such word is on its way any more.
+ * what is still on its way of that must be here before it is asked for anew, and the new answer before it is believed.
  */
 static void ask_again(ipc__handle *handle, int64_t timeout_ms, uint64_t deadline)
 {
+    if (timeout_ms != 0) {
+        ping(handle, deadline);
+    }
     handle->drained = handle->in.demand = false;
     ipc__take_signal(handle);
     if (timeout_ms != 0) { /* a POLL is answered by itself */
         ask(handle, -1);
-        ipc__op_begin(handle->conn, IPC__OP_PING, 0, 0);
-        ipc__pending pending;
-        ipc__conn_call(handle->conn, &pending, deadline); /* the session tells how it went */
-        ipc__buf_free(&pending.reply);
+        ping(handle, deadline);
     }
 }
 
