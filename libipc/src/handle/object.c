@@ -136,6 +136,7 @@ void ipc__held(ipc__handle *handle)
 /* In the next hub it may be another program's by now, and anybody may release a lock. */
 ipc_err ipc__held_still(ipc__handle *handle)
 {
+    ipc__fork_check(); /* a parent's thread may have had the connection's lock */
     pthread_mutex_lock(&handle->conn->lock);
     const ipc_conn *conn = handle->conn;
     bool lost = handle->held_in && (handle->held_in != conn->generation || conn->state == IPC__CONN_LOST);
